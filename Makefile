@@ -1,0 +1,42 @@
+# make demo: a first look, in an environment with the base install only.   make test: everything that must hold.
+PYTHON ?= python3
+CONSTRAINTS ?= .ci/constraints.txt
+TEST_ENV := .venv
+DEMO_ENV := .venv-demo
+PIP_OPTIONS := --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint types unit bench clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+demo: $(DEMO_ENV)/ready  ## train on an embedded corpus, print analogies, draw the figure
+	$(DEMO_ENV)/bin/textssl demo
+
+test: lint types unit  ## ruff, mypy and all tests
+
+lint: $(TEST_ENV)/ready  ## ruff
+	$(TEST_ENV)/bin/ruff check .
+
+types: $(TEST_ENV)/ready  ## mypy
+	$(TEST_ENV)/bin/mypy
+
+unit: $(TEST_ENV)/ready  ## the tests
+	$(TEST_ENV)/bin/python -m pytest -q
+
+bench: $(TEST_ENV)/ready  ## the benchmarks, which take long; see benchmarks/README.md
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(TEST_ENV)/bin/python "$$script" || exit 1; done
+
+clean:  ## remove the environments and caches
+	rm -rf $(TEST_ENV) $(DEMO_ENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+# An environment is built again when pyproject.toml or the constraints change, else used as it is.
+$(TEST_ENV)/ready: pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv --clear $(TEST_ENV)
+	$(TEST_ENV)/bin/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) --editable '.[torch,test]'
+	@touch $@
+
+$(DEMO_ENV)/ready: pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv --clear $(DEMO_ENV)
+	$(DEMO_ENV)/bin/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) --editable .
+	@touch $@

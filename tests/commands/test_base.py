@@ -1,0 +1,52 @@
+"""What the commands share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from textssl.commands.base import at_least, duration_text, existing, jsonable, print_table, printable
+from textssl.errors import DataError, UsageError
+
+
+def test_printable_escapes_what_moves_the_cursor():
+    assert printable("a\x1b[2Jb\nc\u202e") == "a\\x1b[2Jb\\nc\\u202e"
+    assert printable("café 北京") == "café 北京"
+
+
+def test_jsonable_turns_every_value_into_jsons_types():
+    value = {"path": Path("a"), 3: np.float32(0.5), "n": float("nan"), "rows": (np.arange(2), {1}), "none": None}
+    assert jsonable(value) == {"path": "a", "3": 0.5, "n": None, "rows": [[0, 1], [1]], "none": None}
+
+
+def test_existing_names_the_nearest_beside_it(tmp_path):
+    (tmp_path / "news").mkdir()
+    with pytest.raises(DataError, match="no run at .*nwes") as caught:
+        existing(tmp_path / "nwes", what="run")
+    assert caught.value.hint == "Did you mean 'news'?"
+
+
+def test_existing_names_the_folder_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match="no run at") as caught:
+        existing(tmp_path / "none" / "x", what="run")
+    assert caught.value.where == str(tmp_path / "none")
+
+
+def test_at_least_says_given_and_expected():
+    assert at_least("topn", 1, 1) == 1
+    with pytest.raises(UsageError, match="topn must be at least 1, got 0"):
+        at_least("topn", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59, "59 s"), (200, "3 min 20 s"), (7320, "2 h 2 min")]
+)
+def test_duration_text(seconds, text):
+    assert duration_text(seconds) == text
+
+
+def test_table_aligns_wide_characters(capsys):
+    from rich.console import Console
+
+    print_table(Console(), ("word", "n"), [("北京", "1"), ("a", "10")], right=(1,))
+    assert capsys.readouterr().out == "word   n\n北京   1\na     10\n"

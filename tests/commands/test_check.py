@@ -1,0 +1,128 @@
+"""`textssl check`: corpora, runs, vector files."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from textssl.commands._corpus_check import MAX_SAMPLED_LINES, _Documents
+from textssl.commands.check import check
+
+
+def test_check_counts_a_corpus_by_hand(tmp_path):
+    path = tmp_path / "c.txt"
+    path.write_bytes(b"\xef\xbb\xbfa b a\r\n\r\nc d\r\na b a\n")
+    found = check(str(path))
+    assert (found.num_documents, found.num_words, found.num_distinct) == (3, 8, 4)
+    assert found.longest_document_bytes == 5
+    assert found.duplicate_rate == pytest.approx(1 / 3)
+    assert (found.num_crlf, found.num_nul, found.byte_order_mark) == (3, 0, True)
+    assert found.vocabulary[1] == 4
+    assert found.vocabulary[2] == 2
+    assert found.vocabulary[5] == 0
+    assert found.exit_code == 0
+
+
+def test_check_tells_what_to_type_next(run, tmp_path):
+    (tmp_path / "c.txt").write_text("a b c d e\n" * 10)
+    done = run("check", "c.txt")
+    assert done.code == 0
+    assert "next: textssl train skipgram c.txt --out runs/c\n" in done.out
+    assert "will take about" in done.out
+
+
+def test_check_of_rare_words_advises_a_lower_min_count(run, tmp_path):
+    (tmp_path / "c.txt").write_text("every word once\n")
+    assert (
+        "no word comes 5 times\nnext: textssl train skipgram c.txt --out runs/c --min-count 1"
+        in run("check", "c.txt").out
+    )
+
+
+def test_check_tells_the_byte_of_a_bad_encoding_and_exits_with_3(run, tmp_path):
+    (tmp_path / "c.txt").write_bytes(b"good\nbad \xff byte")
+    done = run("check", "c.txt")
+    assert done.code == 3
+    assert "byte 0xff at byte 9 is no valid utf-8" in done.out
+    assert "--encoding" in done.out
+
+
+def test_check_skips_and_counts_on_request(run, tmp_path):
+    (tmp_path / "c.txt").write_bytes(b"good\nbad \xff byte")
+    done = run("check", "c.txt", "--on-bad", "skip", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["skipped"] == {"bad bytes replaced": 1}
+
+
+def test_check_reads_columns(run, tmp_path):
+    (tmp_path / "c.csv").write_text("id,body\n1,one two\n2,three\n")
+    assert json.loads(run("check", "c.csv", "--text-field", "body", "--json").out)["num_words"] == 3
+
+
+def test_check_of_a_built_in_corpus(run):
+    assert json.loads(run("check", "facts", "--limit", "20", "--json").out)["num_documents"] == 20
+
+
+def test_duplicate_rate_of_a_sample_stays_near_the_truth():
+    documents = _Documents()
+    for number in range(0, 3 * MAX_SAMPLED_LINES, 1000):
+        lines = [b"%d" % (index // 2) for index in range(number, number + 1000)]
+        documents.take(b"\n".join(lines) + b"\n")
+    assert documents.number == 3 * MAX_SAMPLED_LINES
+    assert documents.duplicate_rate() == pytest.approx(0.5, abs=0.01)
+
+
+def test_document_over_many_blocks_is_one():
+    documents = _Documents()
+    for block in (b"one ", b"two ", b"three\nfo", b"ur\n", b"  \n"):
+        documents.take(block)
+    documents.end()
+    assert (documents.number, documents.longest) == (2, 13)
+
+
+def test_check_of_a_run_verifies_model_and_checkpoints(run, finished_run):
+    done = run("check", finished_run)
+    assert done.code == 0
+    assert "run " in done.out
+    assert "finished" in done.out
+    assert "all hashes right" in done.out
+
+
+def test_check_of_a_damaged_run_names_the_file_and_exits_with_3(run, finished_run):
+    model = finished_run / "model" / "model.safetensors"
+    content = bytearray(model.read_bytes())
+    content[-1] ^= 1
+    model.write_bytes(content)
+    done = run("check", finished_run)
+    assert done.code == 3
+    assert "model.safetensors: is damaged: its sha256 is not the one in the manifest" in done.out
+
+
+def test_check_of_a_run_without_model_says_so(run, finished_run):
+    shutil.rmtree(finished_run / "model")
+    done = run("check", finished_run)
+    assert done.code == 0
+    assert "nothing to verify yet" in done.out
+
+
+def test_check_of_a_vector_folder(run, vectors):
+    done = run("check", vectors)
+    assert done.code == 0
+    assert "model " in done.out
+
+
+def test_check_of_a_vector_file_reads_it_through(run, tmp_path):
+    (tmp_path / "v.txt").write_text("2 3\na 1 2 3\nb 4 5 6\n")
+    assert "2 words x 3" in run("check", "v.txt").out
+    rows = np.arange(6, dtype="<f4").reshape(2, 3)
+    (tmp_path / "v.bin").write_bytes(b"2 3\na " + rows[0].tobytes() + b"\nb " + rows[1].tobytes()[:-2])
+    done = run("check", "v.bin")
+    assert done.code == 3
+    assert "v.bin" in done.out
+
+
+def test_check_of_nothing_there(run):
+    done = run("check", "nothing.txt")
+    assert done.code == 3
+    assert "nothing.txt: no such file or folder" in done.err

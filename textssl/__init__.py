@@ -1,0 +1,60 @@
+"""textssl: self-supervised learning on text, from a raw corpus to embeddings that answer analogies.
+
+Everything here is imported at its first use, so that `import textssl` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textssl.embeddings import Embeddings as Embeddings
+    from textssl.errors import TextsslError as TextsslError
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Embeddings": "textssl.embeddings:Embeddings",
+    "TextsslError": "textssl.errors:TextsslError",
+    "load": "textssl.embeddings:Embeddings.load",
+    "check": "textssl.commands.check:check",
+    "demo": "textssl.commands.demo:demo",
+    "doctor": "textssl.commands.doctor:doctor",
+    "evaluate": "textssl.commands.evaluate:evaluate",
+    "export": "textssl.commands.export:export",
+    "phrases": "textssl.commands.phrases:phrases",
+    "plot": "textssl.commands.plot:plot",
+    "query": "textssl.commands.query:query",
+    "train": "textssl.commands.train:train",
+}
+
+__all__ = [
+    "Embeddings",
+    "TextsslError",
+    "__version__",
+    "check",
+    "demo",
+    "doctor",
+    "evaluate",
+    "export",
+    "load",
+    "phrases",
+    "plot",
+    "query",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'textssl' has no attribute {name!r}")
+    module_name, _, attributes = _PLACES[name].partition(":")
+    value: object = importlib.import_module(module_name)
+    for attribute in attributes.split("."):
+        value = getattr(value, attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

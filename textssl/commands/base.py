@@ -1,0 +1,206 @@
+"""What several commands share: text that is safe to print, values as JSON, plain tables, and opening vectors."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textssl.errors import DataError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from textssl.embeddings import Embeddings
+
+MAX_MISSING_SHOWN = 5
+SIGNS = {"+": 1, "-": -1, "\u2212": -1}
+"""Operators, which stand apart by spaces so that words may hold hyphens; the last one is the typographer's minus."""
+FORM = 'Write for instance: "paris - france + italy"'
+CAPITALS = (
+    ("China", "Beijing"),
+    ("Russia", "Moscow"),
+    ("Japan", "Tokyo"),
+    ("Turkey", "Ankara"),
+    ("Poland", "Warsaw"),
+    ("Germany", "Berlin"),
+    ("France", "Paris"),
+    ("Italy", "Rome"),
+    ("Greece", "Athens"),
+    ("Spain", "Madrid"),
+    ("Portugal", "Lisbon"),
+)
+"""The countries of Mikolov et al. 2013, figure 2, and their capitals."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Words to add and words to subtract."""
+
+    text: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+
+
+def open_vectors(source: "Embeddings | str | Path") -> "Embeddings":
+    """Word vectors from a run folder, a model folder or any vector file; vectors already open are passed on.
+
+    Raises:
+        DataError: nothing stands at that path (the nearest name beside it is suggested), or it holds no vectors.
+    """
+    from textssl.embeddings import Embeddings
+
+    if isinstance(source, Embeddings):
+        return source
+    return Embeddings.load(existing(source, what="run folder, model folder or vector file"))
+
+
+def parse_expression(text: str) -> Expression:
+    """Read an expression: words, with + or - between them; words that stand side by side are added.
+
+    >>> parse_expression("paris - france + italy").negative
+    ('france',)
+    >>> parse_expression("so-called").positive
+    ('so-called',)
+
+    Raises:
+        UsageError: no word to add, two operators in a row, or an operator at the end.
+    """
+    signed: dict[int, list[str]] = {1: [], -1: []}
+    pending: str | None = None
+    for token in text.split():
+        if token not in SIGNS:
+            signed[SIGNS[pending or "+"]].append(token)
+            pending = None
+        elif pending is not None:
+            raise UsageError(f"{text!r} has two operators in a row, a word is expected between them", hint=FORM)
+        else:
+            pending = token
+    if pending is not None:
+        raise UsageError(f"{text!r} ends with {pending}, a word is expected after it", hint=FORM)
+    if not signed[1]:
+        raise UsageError(f"{text!r} has no word to add", hint=FORM)
+    return Expression(text.strip(), tuple(signed[1]), tuple(signed[-1]))
+
+
+def require_known(vectors: "Embeddings", words: Sequence[str], *, where: str) -> None:
+    """Check that all words have vectors.
+
+    Raises:
+        DataError: some have none; the nearest known words are named.
+    """
+    missing = [word for word in dict.fromkeys(words) if word not in vectors]
+    if not missing:
+        return
+    listed = ", ".join(repr(printable(word)) for word in missing[:MAX_MISSING_SHOWN])
+    more = f" and {len(missing) - MAX_MISSING_SHOWN} more" if len(missing) > MAX_MISSING_SHOWN else ""
+    near = {word: vectors.words.nearest(word) for word in missing[:MAX_MISSING_SHOWN]}
+    hints = [f"{printable(word)}: {', '.join(map(printable, known))}" for word, known in near.items() if known]
+    verb = "is" if len(missing) == 1 else "are"
+    raise DataError(
+        f"{listed}{more} {verb} not in the vocabulary of {len(vectors.words):,} words",
+        where=where,
+        hint=f"Near known words: {'; '.join(hints)}"
+        if hints
+        else "Words are asked for exactly as the corpus wrote them.",
+    )
+
+
+def existing(path: str | Path, *, what: str) -> Path:
+    """The path, if something stands there.
+
+    Args:
+        path: file or folder.
+        what: what was expected there, for the message.
+
+    Raises:
+        DataError: nothing there; the nearest names beside it are suggested.
+    """
+    path = Path(path)
+    if path.exists():
+        return path
+    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    hint = did_you_mean(path.name, beside) or "Check the path."
+    raise DataError(f"no {what} at {path}", where=None if path.parent.is_dir() else str(path.parent), hint=hint)
+
+
+def at_least(name: str, value: int, minimum: int) -> int:
+    """The value, if it is no smaller than the minimum.
+
+    Raises:
+        UsageError: too small.
+    """
+    if value < minimum:
+        raise UsageError(f"{name} must be at least {minimum}, got {value}")
+    return value
+
+
+def printable(text: str) -> str:
+    """The text with everything that could move a terminal's cursor or break a line written as an escape.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def jsonable(value: Any) -> Any:
+    """The value in JSON's own types: paths as text, arrays as lists, NaN and infinity as null."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(entry) for entry in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "tolist"):
+        return jsonable(value.tolist())
+    return str(value)
+
+
+def print_table(
+    console: "Console", headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()
+) -> None:
+    """Print aligned columns without borders, so that they read well and cut well.
+
+    Args:
+        console: where to.
+        headings: one per column; all empty for a table without a head.
+        rows: the cells.
+        right: the columns to align at the right, counted from 0.
+    """
+    from rich.cells import cell_len
+
+    cells = [[printable(cell) for cell in row] for row in rows]
+    table = ([list(headings)] if any(headings) else []) + cells
+    if not table:
+        return
+    widths = [max(cell_len(row[column]) for row in table) for column in range(len(table[0]))]
+    for row in table:
+        padded = []
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            blank = " " * (width - cell_len(cell))
+            padded.append(blank + cell if column in right else cell + blank)
+        console.print("  ".join(padded).rstrip())
+
+
+def duration_text(seconds: float) -> str:
+    """A duration for people.
+
+    >>> duration_text(200)
+    '3 min 20 s'
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

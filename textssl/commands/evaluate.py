@@ -1,0 +1,235 @@
+"""Measure word vectors: analogy questions, word similarity, a text classifier on averaged vectors.
+
+Examples:
+  textssl evaluate runs/news --analogies questions-words.txt
+  textssl evaluate runs/news --similarity wordsim353.tsv simlex999.tsv
+  textssl evaluate vectors.bin --classification reviews.csv --text review --label stars
+  textssl evaluate runs/news --analogies questions-words.txt --protocol full --json
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from textssl.commands.base import at_least, existing, open_vectors, print_table, printable
+from textssl.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from textssl.embeddings import Embeddings
+    from textssl.evaluators.base import EvaluationResult
+
+TRAINING_SHARE = 0.8
+"""Of a labelled file without a test file."""
+SPLIT_SEED = 1
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured on one set of vectors.
+
+    Args:
+        run: the vectors.
+        num_words: size of their vocabulary.
+        results: one for each measurement, in the order asked for.
+        notes: what a reader of the numbers should know.
+    """
+
+    run: str
+    num_words: int
+    results: "tuple[EvaluationResult, ...]"
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything in JSON's types."""
+        return {
+            "run": self.run,
+            "num_words": self.num_words,
+            "results": [result.as_dict() for result in self.results],
+            "notes": list(self.notes),
+        }
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    analogies: Sequence[Path] = (),
+    similarity: Sequence[Path] = (),
+    classification: Path | None = None,
+    protocol: Literal["both", "restricted", "full"] = "both",
+    restrict_vocab: int = 30_000,
+    method: Literal["3cosadd", "3cosmul"] = "3cosadd",
+    case: Literal["ignore", "exact"] = "ignore",
+    text: str = "text",
+    label: str = "label",
+    test: Path | None = None,
+    sizes: Sequence[int] = (),
+    threads: int = 2,
+) -> Evaluation:
+    """Measure word vectors.
+
+    Args:
+        run: run folder, vector folder or vector file.
+        analogies: files of analogy questions: sections ": name" with lines of four words.
+        similarity: files of word pairs with a human score.
+        classification: CSV or TSV file with texts and labels, for a classifier on averaged vectors.
+        protocol: of analogies: restricted looks among the most frequent words only, full among all; both tells both.
+        restrict_vocab: number of words of the restricted protocol.
+        method: of analogies: 3cosadd sums cosines, 3cosmul multiplies them.
+        case: ignore takes words that differ in capitals only as one, exact does not.
+        text: the column of texts.
+        label: the column of labels.
+        test: file with the texts to test on; without it a fifth of the labelled texts is kept back.
+        sizes: numbers of training texts to draw, an experiment each; all of them when left out.
+        threads: to compare with.
+
+    Returns:
+        The results in the order of the options; each says how it was measured and how many words were known.
+
+    Raises:
+        UsageError: nothing to measure, or an option is out of its range.
+        DataError: a file is missing or in another layout, or none of its words is known.
+    """
+    at_least("restrict_vocab", restrict_vocab, 1)
+    at_least("threads", threads, 1)
+    questions, pairs = _files(analogies, "analogy questions"), _files(similarity, "word pairs")
+    if not questions and not pairs and classification is None:
+        raise UsageError(
+            "nothing to measure",
+            hint=f"Give --analogies, --similarity or --classification: textssl evaluate {run} --analogies FILE",
+        )
+    vectors = open_vectors(run)
+    results: list[EvaluationResult] = []
+    notes: list[str] = []
+    for file in questions:
+        results += _analogies(vectors, file, protocol, restrict_vocab, method, case, threads)
+    for file in pairs:
+        results.append(_similarity(vectors, file, case))
+    if classification is not None:
+        result, shared = _classification(vectors, classification, test, text, label, sizes)
+        results.append(result)
+        notes += [f"{shared:,} texts of the test set stand in the training set too"] if shared else []
+    return Evaluation(str(run), len(vectors), tuple(results), tuple(notes))
+
+
+def show(result: Evaluation, console: "Console") -> None:
+    """Print a table for each measurement."""
+    console.print(f"{printable(result.run)}: {result.num_words:,} words")
+    analogies = [each for each in result.results if each.name == "analogy"]
+    for source in dict.fromkeys(each.source for each in analogies):
+        _show_analogies([each for each in analogies if each.source == source], console)
+    for each in result.results:
+        if each.name == "similarity":
+            _show_similarity(each, console)
+        elif each.name != "analogy":
+            console.print(f"\n{each.name}: {printable(each.source)}")
+            rows = [[_cell(value) for value in row] for row in each.rows]
+            print_table(console, each.columns, rows, right=range(1, len(each.columns)))
+            console.print(f"{each.metrics['coverage']:.1%} of the words of the test texts are known")
+    for note in result.notes:
+        console.print(note)
+
+
+def _files(given: Sequence[Path] | Path | str, what: str) -> list[Path]:
+    paths = [given] if isinstance(given, str | Path) else given
+    return [existing(path, what=f"file of {what}") for path in paths]
+
+
+def _analogies(
+    vectors: "Embeddings",
+    file: Path,
+    protocol: Literal["both", "restricted", "full"],
+    restrict_vocab: int,
+    method: Literal["3cosadd", "3cosmul"],
+    case: Literal["ignore", "exact"],
+    threads: int,
+) -> "Iterator[EvaluationResult]":
+    from textssl.evaluators.analogy import Analogy
+
+    chosen: tuple[Literal["restricted", "full"], ...] = ("restricted", "full") if protocol == "both" else (protocol,)
+    if protocol == "both" and len(vectors) <= restrict_vocab:
+        chosen = ("full",)  # both protocols would look at the same words
+    for each in chosen:
+        yield Analogy().evaluate(
+            vectors,
+            file,
+            protocol=each,
+            restrict_vocab=restrict_vocab,
+            method="3CosAdd" if method == "3cosadd" else "3CosMul",
+            case=case,
+            threads=threads,
+        )
+
+
+def _similarity(vectors: "Embeddings", file: Path, case: Literal["ignore", "exact"]) -> "EvaluationResult":
+    from textssl.evaluators.similarity import Similarity
+
+    return Similarity().evaluate(vectors, file, case=case)
+
+
+def _classification(
+    vectors: "Embeddings", file: Path, test: Path | None, text: str, label: str, sizes: Sequence[int]
+) -> "tuple[EvaluationResult, int]":
+    """The result, and how many test texts stand in the training set too."""
+    from textssl.evaluators.classification import Classification, read_labelled
+
+    labelled = read_labelled(existing(file, what="file of labelled texts"), text=text, label=label)
+    if test is None:
+        train_set, test_set = _split(labelled)
+    else:
+        train_set = labelled
+        test_set = read_labelled(existing(test, what="file of test texts"), text=text, label=label)
+    shared = len(set(train_set[0]) & set(test_set[0]))
+    return Classification().evaluate(vectors, train_set, test_set, sizes=tuple(sizes), source=str(file)), shared
+
+
+def _split(labelled: tuple[list[str], list[str]]) -> tuple[tuple[list[str], list[str]], tuple[list[str], list[str]]]:
+    """Training and test texts; classes keep their proportions."""
+    import numpy as np
+
+    from textssl.evaluators.classification import draw
+
+    texts, labels = labelled
+    chosen = set(draw(np.array(labels), max(1, round(TRAINING_SHARE * len(texts))), SPLIT_SEED).tolist())
+    sides = [[at for at in range(len(texts)) if (at in chosen) == wanted] for wanted in (True, False)]
+    train, test = (([texts[at] for at in side], [labels[at] for at in side]) for side in sides)
+    return train, test
+
+
+def _show_analogies(results: "Sequence[EvaluationResult]", console: "Console") -> None:
+    """One table for one file: the protocols side by side."""
+    method = results[0].settings["method"]
+    console.print(f"\nanalogies: {printable(results[0].source)}, {method}")
+    headings = ["section"]
+    for each in results:
+        words = f"{each.settings['words']:,} words"
+        headings += [f"{each.settings['protocol']} ({words})", "%"]
+    rows = []
+    for together in zip(*(each.rows for each in results), strict=True):
+        cells = [str(together[0][0])]
+        for row in together:
+            _, _, correct, asked, _, accuracy = row
+            cells += [f"{correct:,} of {asked:,}", f"{100 * float(accuracy or 0):.1f}" if asked else "-"]
+        rows.append(cells)
+    print_table(console, headings, rows, right=range(1, len(headings)))
+    for each in results:
+        in_file = each.rows[-1][4]
+        console.print(
+            f"{each.settings['protocol']}: {each.metrics['coverage']:.1%} of {in_file:,} questions could be asked"
+        )
+
+
+def _show_similarity(result: "EvaluationResult", console: "Console") -> None:
+    found = result.metrics
+    console.print(
+        f"\nsimilarity: {printable(result.source)}\nSpearman {found['spearman']:.3f}  Pearson {found['pearson']:.3f}  "
+        f"on {found['pairs']:,} of {result.settings['pairs_in_file']:,} pairs"
+    )
+
+
+def _cell(value: str | float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value

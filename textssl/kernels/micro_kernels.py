@@ -1,0 +1,324 @@
+"""The steps of word2vec as Numba intrinsics: score, sigmoid and update of rows that stay in registers.
+
+Rows lie in flat float32 arrays, a row every `stride` floats; an offset is the position of a row's first float. A row is
+`CHUNKS` vectors of 8 lanes. Arguments in capitals must be constants: what they count is unrolled.
+
+`sgd_step` is one step of gradient descent on N inputs x M outputs, from the rows as they stood:
+    S = X Y^T    G = rate * weight * (label - sigmoid(S))    X += G Y    Y += G^T X
+Outputs are taken in tiles of TILE rows, which together with their changes stay in registers while the inputs pass by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.imputils import impl_ret_untracked
+from numba.extending import intrinsic
+
+from textssl.kernels.simd import FLOAT, INT32, INT64, LANES, VECTOR, VECTOR_INT, Emitter
+
+BYTE_POINTER = ir.IntType(8).as_pointer()
+EXP2 = (
+    1.000000075454898,
+    0.6931471880262292,
+    0.24022107485308256,
+    0.055503571142187375,
+    0.009676031918356027,
+    0.001339086336507062,
+)
+"""2**f for f in [-1/2, 1/2], interpolated at Chebyshev's points: relative error under 1.1e-7."""
+ATANH = tuple(1 / odd for odd in range(1, 15, 2))
+"""atanh(z)/z in powers of z**2; for z up to 1/3 the rest is under 1.5e-8."""
+LOG2_E = 1.4426950408889634
+SOURCES = 6
+"""Inputs that are added to two outputs at once: with their 12 factors they fill the 16 registers."""
+LARGEST_SCORE = 87.0
+"""exp(-87) is still a normal float32; beyond it the sigmoid is 0 or 1 in any case."""
+
+
+def _compiled(types_of_arguments: Sequence[Any], num_constants: int, body: Callable[..., None]) -> tuple[Any, Any]:
+    """What an intrinsic returns: its signature and the code that `body(emitter, *constants)` writes."""
+    constants = [kind.literal_value for kind in types_of_arguments[len(types_of_arguments) - num_constants :]]
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
+        body(Emitter(context, builder, signature, arguments), *constants)
+        return impl_ret_untracked(context, builder, types.void, context.get_dummy_value())
+
+    return types.void(*types_of_arguments), codegen
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def prefetch_row(_context: Any, table: Any, offset: Any, CHUNKS: Any) -> Any:
+    """Ask for the cache lines of the row at `offset`, to be written soon."""
+
+    def body(emit: Emitter, chunks: int) -> None:
+        kind = ir.FunctionType(ir.VoidType(), [BYTE_POINTER, INT32, INT32, INT32])
+        start = emit.at(emit.data(0), emit.integer(1))
+        for lane in range(0, chunks * LANES, 2 * LANES):
+            line = emit.builder.bitcast(emit.at(start, lane), BYTE_POINTER)
+            emit.call("llvm.prefetch.p0", kind, line, INT32(0), INT32(3), INT32(1))
+
+    return _compiled((table, offset, CHUNKS), 1, body)
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def clear_row(_context: Any, table: Any, target: Any, CHUNKS: Any) -> Any:
+    """table[target] = 0."""
+
+    def body(emit: Emitter, chunks: int) -> None:
+        start = emit.at(emit.data(0), emit.integer(1))
+        for chunk in range(chunks):
+            emit.store(emit.splat(0.0), emit.at(start, chunk * LANES))
+
+    return _compiled((table, target, CHUNKS), 1, body)
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def combine_rows(_context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, target: Any, CHUNKS: Any) -> Any:  # fmt: skip
+    """table[target] = scale * (sum of the rows at offsets[first : first + count])."""
+
+    def body(emit: Emitter, chunks: int) -> None:
+        builder, table_start = emit.builder, emit.data(0)
+        sums = [emit.variable(emit.splat(0.0)) for _ in range(chunks)]
+        for total in sums:
+            builder.store(emit.splat(0.0), total)
+        with emit.loop(emit.integer(3)) as row:
+            start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
+            for chunk, total in enumerate(sums):
+                builder.store(builder.fadd(builder.load(total), emit.load(emit.at(start, chunk * LANES))), total)
+        factor = emit.splat(emit.real(4))
+        for chunk, total in enumerate(sums):
+            emit.store(builder.fmul(factor, builder.load(total)), emit.at(table_start, emit.integer(5), chunk * LANES))
+
+    return _compiled((table, offsets, first, count, scale, target, CHUNKS), 1, body)
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def add_to_rows(_context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, source: Any, CHUNKS: Any) -> Any:  # fmt: skip
+    """Every row at offsets[first : first + count] += scale * table[source], in order, so a row named twice gets it twice."""
+
+    def body(emit: Emitter, chunks: int) -> None:
+        builder, table_start = emit.builder, emit.data(0)
+        factor = emit.splat(emit.real(4))
+        change = [emit.load(emit.at(table_start, emit.integer(5), chunk * LANES)) for chunk in range(chunks)]
+        with emit.loop(emit.integer(3)) as row:
+            start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
+            for chunk, part in enumerate(change):
+                place = emit.at(start, chunk * LANES)
+                emit.store(emit.fma(factor, part, emit.load(place)), place)
+
+    return _compiled((table, offsets, first, count, scale, source, CHUNKS), 1, body)
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def sgd_step(
+    _context: Any, inputs: Any, input_rows: Any, target_rows: Any, num_inputs: Any,
+    outputs: Any, output_rows: Any, first_output: Any, num_tiles: Any,
+    labels: Any, weights: Any, first_lane: Any, scratch: Any, rate: Any, losses: Any, TILE: Any, CHUNKS: Any, WEIGHTED: Any,
+) -> Any:  # fmt: skip
+    """One step of gradient descent on every pair of an input and an output, from the rows as they stood.
+
+    Args:
+        inputs, outputs: float32, flat tables.
+        input_rows, target_rows: int64 (num_inputs,); where the inputs lie, and the rows of the same table that receive their
+            change: the inputs themselves, or, for composed inputs, other rows. A row may be named more than once.
+        output_rows: int64, read from first_output on; num_tiles * TILE of them. A row may be named more than once.
+        labels, weights: float32, read from first_lane on; lane t of tile k belongs to output k * TILE + t. Weight 0 leaves a
+            pair out, and the lanes from TILE to 7 need it.
+        scratch: float32; num_tiles * TILE * CHUNKS * 8 for the outputs as they stood, then num_inputs * num_tiles * 8.
+        rate: learning rate.
+        losses: float32 (16,): lanes 0-7 collect sums in nats; lanes 8-15 collect, unless WEIGHTED, the product of
+            1 + exp(-|score|), whose logarithm belongs to the loss: `collect_losses` takes it from time to time.
+        TILE: 1 to 6 outputs, as many as registers hold. CHUNKS: vectors of a row.
+        WEIGHTED: 1 if weights other than 0 and 1 occur.
+    """  # fmt: skip
+
+    def body(emit: Emitter, tile: int, chunks: int, weighted: int) -> None:
+        step = _Step(emit, tile, chunks, bool(weighted))
+        with emit.loop(step.num_tiles) as which:
+            step.score_tile(which.index)
+        with emit.loop(step.num_tiles) as which:
+            step.change_outputs(which.index)
+        with emit.loop(step.num_tiles) as which:
+            step.change_inputs(which.index)
+
+    arguments = (inputs, input_rows, target_rows, num_inputs, outputs, output_rows, first_output, num_tiles)
+    return _compiled((*arguments, labels, weights, first_lane, scratch, rate, losses, TILE, CHUNKS, WEIGHTED), 3, body)
+
+
+class _Step:
+    """The parts of `sgd_step`; the order of its arguments is known here alone."""
+
+    def __init__(self, emit: Emitter, tile: int, chunks: int, weighted: bool) -> None:
+        builder = emit.builder
+        self.emit, self.tile, self.chunks, self.weighted = emit, tile, chunks, weighted
+        self.inputs, self.input_rows, self.target_rows = emit.data(0), emit.data(1), emit.data(2)
+        self.num_inputs, self.num_tiles = emit.integer(3), emit.integer(7)
+        self.outputs, self.output_rows = emit.data(4), emit.at(emit.data(5), emit.integer(6))
+        self.labels, self.weights = (emit.at(emit.data(position), emit.integer(10)) for position in (8, 9))
+        self.rate, self.losses = emit.real(12), emit.data(13)
+        self.old_outputs = emit.data(11)
+        self.gradients = emit.at(self.old_outputs, builder.mul(self.num_tiles, INT64(tile * chunks * LANES)))
+        self.gradient_stride = builder.mul(self.num_tiles, INT64(LANES))
+
+    def named_rows(self, table: ir.Value, rows: ir.Value, first: ir.Value, count: int) -> list[ir.Value]:
+        """Pointers to the rows of `table` that rows[first : first + count] name."""
+        emit = self.emit
+        return [emit.at(table, emit.builder.load(emit.at(rows, first, index))) for index in range(count)]
+
+    def copied_rows(self, which: ir.Value) -> list[ir.Value]:
+        """Pointers to the copies of the tile's outputs as they stood."""
+        emit, size = self.emit, self.chunks * LANES
+        start = emit.at(self.old_outputs, emit.builder.mul(which, INT64(self.tile * size)))
+        return [emit.at(start, t * size) for t in range(self.tile)]
+
+    def score_tile(self, which: ir.Value) -> None:
+        """Copy the tile's outputs, score every input against them and put the gradients into the scratch."""
+        emit, builder = self.emit, self.emit.builder
+        lane = builder.mul(which, INT64(LANES))
+        rows = self.named_rows(self.outputs, self.output_rows, builder.mul(which, INT64(self.tile)), self.tile)
+        copies = self.copied_rows(which)
+        with emit.loop(INT64(self.chunks)) as chunk:
+            position = builder.mul(chunk.index, INT64(LANES))
+            for row, copy in zip(rows, copies, strict=True):
+                emit.store(emit.load(emit.at(row, position)), emit.at(copy, position))
+        self.in_pairs(self.num_inputs, lambda first, count: self.score(first, count, copies, lane))
+
+    def in_pairs(self, count: ir.Value, work: Callable[[ir.Value, int], None]) -> None:
+        """work(first, 2) for every two of `count` and work(last, 1) for what is left."""
+        emit, builder = self.emit, self.emit.builder
+        with emit.loop(builder.lshr(count, INT64(1))) as pair:
+            work(builder.shl(pair.index, INT64(1)), 2)
+        with builder.if_then(builder.trunc(count, ir.IntType(1))):
+            work(builder.sub(count, INT64(1)), 1)
+
+    def score(self, first: ir.Value, count: int, outputs: list[ir.Value], lane: ir.Value) -> None:
+        """Scores of `count` inputs against the tile, turned into gradients."""
+        emit, builder = self.emit, self.emit.builder
+        inputs = self.named_rows(self.inputs, self.input_rows, first, count)
+        sums = [[self.zero() for _ in outputs] for _ in inputs]
+        with emit.loop(INT64(self.chunks)) as chunk:
+            position = builder.mul(chunk.index, INT64(LANES))
+            x = [emit.load(emit.at(pointer, position)) for pointer in inputs]
+            for t, pointer in enumerate(outputs):
+                y = emit.load(emit.at(pointer, position))
+                for row in range(count):
+                    builder.store(emit.fma(x[row], y, builder.load(sums[row][t])), sums[row][t])
+        for row in range(count):
+            score = emit.sums([builder.load(total) for total in sums[row]])
+            emit.store(self.gradient(score, lane), self.gradient_place(builder.add(first, INT64(row)), lane))
+
+    def zero(self) -> ir.Value:
+        """A new variable that is 0 each time the code passes here."""
+        variable = self.emit.variable(self.emit.splat(0.0))
+        self.emit.builder.store(self.emit.splat(0.0), variable)
+        return variable
+
+    def gradient_place(self, row: ir.Value, *lanes: ir.Value | int) -> ir.Value:
+        return self.emit.at(self.gradients, self.emit.builder.mul(row, self.gradient_stride), *lanes)
+
+    def gradient(self, score: ir.Value, lane: ir.Value) -> ir.Value:
+        """rate * weight * (label - sigmoid(score)); adds the loss, softplus(score) - label * score, to the losses."""
+        emit, builder = self.emit, self.emit.builder
+        one, zero = emit.splat(1.0), emit.splat(0.0)
+        label, weight = emit.load(emit.at(self.labels, lane)), emit.load(emit.at(self.weights, lane))
+        small = self.exponential(emit.unary("llvm.fabs", score))
+        numerator = builder.select(builder.fcmp_ordered(">", score, zero), one, small)
+        sigmoid = builder.fdiv(numerator, builder.fadd(one, small))
+        above = builder.select(builder.fcmp_unordered(">", score, zero), score, zero)
+        loss = builder.fsub(above, builder.fmul(label, score))
+        if self.weighted:
+            loss = builder.fadd(loss, self.log1p(small))
+        else:
+            product = emit.at(self.losses, LANES)
+            emit.store(builder.fmul(emit.load(product), emit.fma(weight, small, one)), product)
+        emit.store(emit.fma(weight, loss, emit.load(self.losses)), self.losses)
+        return builder.fmul(builder.fmul(builder.fsub(label, sigmoid), weight), emit.splat(self.rate))
+
+    def exponential(self, size: ir.Value) -> ir.Value:
+        """exp(-size) for size >= 0: 2**whole by the exponent's bits, 2**fraction by a polynomial."""
+        emit, builder = self.emit, self.emit.builder
+        largest = emit.splat(LARGEST_SCORE)
+        power = builder.fmul(
+            builder.select(builder.fcmp_ordered("<", size, largest), size, largest), emit.splat(-LOG2_E)
+        )
+        whole = emit.unary("llvm.rint", power)
+        exponent = builder.add(builder.fptosi(whole, VECTOR_INT), ir.Constant(VECTOR_INT, [127] * LANES))
+        scale = builder.bitcast(builder.shl(exponent, ir.Constant(VECTOR_INT, [23] * LANES)), VECTOR)
+        return builder.fmul(self.polynomial(builder.fsub(power, whole), EXP2), scale)
+
+    def log1p(self, small: ir.Value) -> ir.Value:
+        """log(1 + e) = 2 atanh(e / (2 + e)) for e in [0, 1]."""
+        emit, builder = self.emit, self.emit.builder
+        z = builder.fdiv(small, builder.fadd(small, emit.splat(2.0)))
+        return builder.fmul(builder.fadd(z, z), self.polynomial(builder.fmul(z, z), ATANH))
+
+    def polynomial(self, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
+        total = self.emit.splat(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            total = self.emit.fma(total, x, self.emit.splat(coefficient))
+        return total
+
+    def change_outputs(self, which: ir.Value) -> None:
+        """Y += G^T X for one tile: all inputs, at most SOURCES at a time, added to two outputs at a time."""
+        emit, builder = self.emit, self.emit.builder
+        first_output, lane = builder.mul(which, INT64(self.tile)), builder.mul(which, INT64(LANES))
+
+        def add(first: ir.Value, count: int) -> None:
+            sources = self.named_rows(self.inputs, self.input_rows, first, count)
+
+            def to_outputs(output: ir.Value, num_targets: int) -> None:
+                targets = self.named_rows(self.outputs, self.output_rows, builder.add(first_output, output), num_targets)
+                places = [[self.gradient_place(builder.add(first, INT64(s)), lane, output, t) for s in range(count)] for t in range(num_targets)]  # fmt: skip
+                self.accumulate_apart(targets, sources, places)
+
+            self.in_pairs(INT64(self.tile), to_outputs)
+
+        whole = builder.udiv(self.num_inputs, INT64(SOURCES))
+        with emit.loop(whole) as group:
+            add(builder.mul(group.index, INT64(SOURCES)), SOURCES)
+        rest = builder.urem(self.num_inputs, INT64(SOURCES))
+        for count in range(1, SOURCES):
+            with builder.if_then(builder.icmp_unsigned("==", rest, INT64(count))):
+                add(builder.mul(whole, INT64(SOURCES)), count)
+
+    def change_inputs(self, which: ir.Value) -> None:
+        """X += G Y for one tile, with Y as it stood."""
+        lane = self.emit.builder.mul(which, INT64(LANES))
+        sources = self.copied_rows(which)
+
+        def add(first: ir.Value, count: int) -> None:
+            targets = self.named_rows(self.inputs, self.target_rows, first, count)
+            places = [[self.gradient_place(self.emit.builder.add(first, INT64(row)), lane, t) for t in range(self.tile)] for row in range(count)]  # fmt: skip
+            self.accumulate_apart(targets, sources, places)
+
+        self.in_pairs(self.num_inputs, add)
+
+    def accumulate_apart(self, targets: list[ir.Value], sources: list[ir.Value], places: list[list[ir.Value]]) -> None:
+        """`accumulate`, one target after the other where the two are the same row: else one of its changes would be lost."""
+        if len(targets) == 1:
+            return self.accumulate(targets, sources, places)
+        builder = self.emit.builder
+        with builder.if_else(builder.icmp_unsigned("==", *targets), likely=False) as (same, different):
+            with same:
+                for target, row in zip(targets, places, strict=True):
+                    self.accumulate([target], sources, [row])
+            with different:
+                self.accumulate(targets, sources, places)
+        return None
+
+    def accumulate(self, targets: list[ir.Value], sources: list[ir.Value], places: list[list[ir.Value]]) -> None:
+        """targets[p] += sum over s of factor[p][s] * sources[s]; the factors, read from `places`, stay in registers."""
+        emit, builder = self.emit, self.emit.builder
+        factors = [[emit.splat(builder.load(place)) for place in row] for row in places]
+        with emit.loop(INT64(self.chunks)) as chunk:
+            position = builder.mul(chunk.index, INT64(LANES))
+            totals = [emit.load(emit.at(target, position)) for target in targets]
+            for s, source in enumerate(sources):
+                value = emit.load(emit.at(source, position))
+                totals = [emit.fma(row[s], value, total) for row, total in zip(factors, totals, strict=True)]
+            for target, total in zip(targets, totals, strict=True):
+                emit.store(total, emit.at(target, position))

@@ -1,0 +1,284 @@
+"""Skip-gram and CBOW on the CPU: one fused pass over a block of word ids, a step of gradient descent per window.
+
+A window is inputs x outputs (`micro_kernels.sgd_step`):
+    skip-gram               the rows of the context words   x   the centre word and K noise words, or its path in the tree
+    CBOW                    one row, composed of the context words' rows   x   the same outputs
+    skip-gram with n-grams  one row, composed of the centre word's rows   x   the context words and K noise words
+A composed row is the scaled sum of its members; its gradient is added, scaled, to each of them.
+
+Proved against autograd through textssl.losses in tests/kernels; the windows are those of textssl.text.windows.
+Source: Mikolov et al. 2013 (arXiv 1310.4546) for the objectives; Ji et al. 2016 (arXiv 1604.04661) for noise words shared by
+the pairs of a window; Bojanowski et al. 2017 (arXiv 1607.04606) for n-grams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textssl.kernels.blocks import collect_losses, draw_word, half_width, keep_words
+from textssl.kernels.micro_kernels import add_to_rows, clear_row, combine_rows, prefetch_row, sgd_step
+from textssl.kernels.random_cpu import random_bits
+
+from numba import njit  # isort: skip
+
+LOOKAHEAD = 4
+"""Windows between naming a window's outputs and using them: the time their rows have to come from memory."""
+MOST_FACTORS = 120
+"""A product of so many factors of at most 2 stays under the largest float32 (2**128)."""
+
+
+class Shape(NamedTuple):
+    """What a kernel is compiled for. All whole numbers, so that Numba's cache finds the code again."""
+
+    num_chunks: int
+    """Vectors of 8 lanes in a row."""
+    stride: int
+    """Floats from one row to the next."""
+    tile: int
+    """Outputs that are taken together."""
+    num_negatives: int
+    """Noise words of a window; 0: the outputs are the path of the centre word in the tree."""
+    composed: int
+    """1: the input is one composed row, 0: the context rows one by one."""
+    centre_is_input: int
+    """1: the centre word's rows make the input and the context words are outputs (skip-gram with n-grams)."""
+    has_ngrams: int
+    """1: a word's members are its own row and the rows of its n-grams."""
+    exact_losses: int
+    """1: the logarithm of every pair is taken, 0: that of products of pairs, which is faster but wants few pairs a window
+    of weight 0 or 1."""
+
+
+class Windows(NamedTuple):
+    """How words are kept and windows are made; the tables of probabilities."""
+
+    keep_threshold: NDArray[np.uint64]
+    accept: NDArray[np.uint32]
+    alias: NDArray[np.int32]
+    window: int
+    shrink: int
+    subsample_key: np.uint64
+    window_key: np.uint64
+    negatives_key: np.uint64
+
+
+class Members(NamedTuple):
+    """The n-gram rows of every word, and how members make a composed row."""
+
+    rows: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    most: int
+    """The largest number of members that an input can have."""
+    mean: int
+    """1: a composed row is the mean of its members, 0: their sum."""
+    divide_gradient: int
+    """1: each member receives the gradient divided by their number, 0: the whole gradient."""
+
+
+class Tree(NamedTuple):
+    """Paths of hierarchical softmax: inner nodes and the branch taken at each."""
+
+    points: NDArray[np.int32]
+    codes: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    longest: int
+
+
+class Workspace(NamedTuple):
+    """What one thread owns: places behind the tables' last rows, and scratch memory."""
+
+    composed_row: int
+    """Offset in the inputs: the composed row; the row behind it collects its gradient."""
+    empty_row: int
+    """Offset in the outputs: a row of zeros that fills up a tile."""
+    scratch: NDArray[np.float32]
+    """On a cache line's border; its size is `scratch_size`."""
+    most_outputs: int
+    """The largest number of outputs of a window, filled up to whole tiles."""
+
+
+@njit(inline="always")
+def context_rows(rows, low, high, centre, found):  # type: ignore[no-untyped-def]
+    """found = rows[low:high] without the centre; returns their number."""
+    count = 0
+    for place in range(low, high):
+        found[count] = rows[place]
+        count += place != centre
+    return count
+
+
+@njit(inline="always")
+def member_rows(words, low, high, skipped, members, stride, found):  # type: ignore[no-untyped-def]
+    """found = the rows of words[low:high] without the skipped one, each followed by its n-grams' rows; their number."""
+    count = 0
+    for place in range(low, high):
+        if place != skipped:
+            word = words[place]
+            found[count] = word * stride
+            count += 1
+            for ngram in range(members.offsets[word], members.offsets[word + 1]):
+                found[count] = members.rows[ngram] * stride
+                count += 1
+    return count
+
+
+@njit(inline="always")
+def noise_outputs(ring, slot, num_outputs, num_padded, tile, outputs, pattern):  # type: ignore[no-untyped-def]
+    """Centre word and noise words as outputs; returns the first lane of their labels and weights: 0, or that of the second
+    half of the pattern when a noise word is the centre word and counts nothing."""
+    masked = False
+    for output in range(num_padded):
+        outputs[output] = ring[slot + output]
+        masked |= (output > 0) & (outputs[output] == outputs[0])
+    if not masked:
+        return 0
+    first_lane = pattern.shape[1] // 2
+    for output in range(1, num_outputs):
+        pattern[1, first_lane + output // tile * 8 + output % tile] = outputs[output] != outputs[0]
+    return first_lane
+
+
+@njit(inline="always")
+def path_outputs(words, low, high, skipped, tree, stride, outputs, pattern, tile):  # type: ignore[no-untyped-def]
+    """The nodes on the paths of words[low:high] as outputs, label 1 where the code is 0; returns their number."""
+    count = 0
+    for place in range(low, high):
+        if place != skipped:
+            for step in range(tree.offsets[words[place]], tree.offsets[words[place] + 1]):
+                lane = count // tile * 8 + count % tile
+                outputs[count] = tree.points[step] * stride
+                pattern[0, lane], pattern[1, lane] = 1 - tree.codes[step], 1
+                count += 1
+    return count
+
+
+@njit(inline="always")
+def context_outputs(contexts, num_contexts, ring, slot, num_negatives, outputs, pattern, tile):  # type: ignore[no-untyped-def]
+    """Context words (label 1) and noise words as outputs; returns their number. A noise word stands for one in each of the
+    window's pairs, so it weighs as much as there are pairs, less those whose context word it is."""
+    for output in range(num_contexts):
+        lane = output // tile * 8 + output % tile
+        outputs[output] = contexts[output]
+        pattern[0, lane], pattern[1, lane] = 1, 1
+    for noise in range(num_negatives):
+        output, row = num_contexts + noise, ring[slot + noise]
+        lane = output // tile * 8 + output % tile
+        weight = num_contexts
+        for other in range(num_contexts):
+            weight -= contexts[other] == row
+        outputs[output] = row
+        pattern[0, lane], pattern[1, lane] = 0, weight
+    return num_contexts + num_negatives
+
+
+@njit(inline="always")
+def fill_tile(count, empty_row, outputs, pattern, tile):  # type: ignore[no-untyped-def]
+    """Fill the last tile up with empty outputs of weight 0; returns the number of tiles."""
+    num_tiles = (count + tile - 1) // tile
+    for output in range(count, num_tiles * tile):
+        outputs[output] = empty_row
+        pattern[1, output // tile * 8 + output % tile] = 0
+    return num_tiles
+
+
+@njit(inline="always")
+def draw_noise(ring, slot, position, num_negatives, stride, windows, outputs, CHUNKS):  # type: ignore[no-untyped-def]
+    """Name the noise words of a window to come and ask for their rows."""
+    for noise in range(num_negatives):
+        bits = random_bits(windows.negatives_key, position * num_negatives + noise)
+        row = np.int64(draw_word(bits, windows.accept, windows.alias)) * stride
+        ring[slot + noise] = row
+        prefetch_row(outputs, row, CHUNKS)
+
+
+@njit(inline="always")
+def prefetch_ngrams(word, members, stride, inputs, CHUNKS):  # type: ignore[no-untyped-def]
+    """Ask for the rows of a word's n-grams."""
+    for place in range(members.offsets[word], members.offsets[word + 1]):
+        prefetch_row(inputs, members.rows[place] * stride, CHUNKS)
+
+
+@lru_cache(maxsize=None)
+def window_kernel(shape: Shape) -> Callable[..., tuple[float, int, int]]:
+    """The compiled kernel for a shape.
+
+    Returns:
+        run(ids, offsets, start, stop, windows, members, tree, inputs, outputs, workspace, rate) -> (loss in nats summed over
+        the pairs, number of pairs, number of kept words); it trains on ids[start:stop] and changes both tables in place.
+        A pair is a context word with its centre word; for CBOW a window is one pair. The GIL is free while it runs.
+    """
+    CHUNKS, STRIDE, TILE, NEGATIVES, COMPOSED, CENTRE_IS_INPUT, HAS_NGRAMS, EXACT = shape
+    PADDED = -(-(NEGATIVES + 1) // TILE) * TILE
+
+    @njit(nogil=True, cache=True)
+    def run(ids, offsets, start, stop, windows, members, tree, inputs, outputs, workspace, rate):  # type: ignore[no-untyped-def]
+        words, places, left, right = keep_words(ids, offsets, start, stop, windows.keep_threshold, windows.subsample_key)
+        rows = words * STRIDE
+        ring = np.full(LOOKAHEAD * PADDED, workspace.empty_row)
+        contexts, found = np.empty(2 * windows.window + 1, np.int64), np.empty(members.most + 1, np.int64)
+        named = np.empty(workspace.most_outputs, np.int64)
+        pattern = np.zeros((2, 2 * 8 * workspace.most_outputs), np.float32)
+        for lane in (0, 8 * workspace.most_outputs):
+            pattern[0, lane] = 1
+            for output in range(NEGATIVES + 1):
+                pattern[1, lane + output // TILE * 8 + output % TILE] = 1
+        composed, gradient = np.full(1, workspace.composed_row), np.full(1, workspace.composed_row + STRIDE)
+        losses = np.zeros(16, np.float32)
+        losses[8:] = 1
+        loss, num_pairs, num_factors, count = 0.0, 0, 0, 0
+        for centre in range(-LOOKAHEAD, len(words)):
+            ahead = centre + LOOKAHEAD
+            slot = ahead % LOOKAHEAD * PADDED
+            if centre >= 0:
+                reach = half_width(windows.window_key, places[centre], windows.window, windows.shrink)
+                low, high = max(left[centre], centre - reach), min(right[centre], centre + reach + 1)
+                num_contexts = context_rows(rows, low, high, centre, contexts)
+                first_lane, num_tiles = 0, PADDED // TILE
+                if NEGATIVES == 0 and CENTRE_IS_INPUT:
+                    count = path_outputs(words, low, high, centre, tree, STRIDE, named, pattern, TILE)
+                elif NEGATIVES == 0:
+                    count = path_outputs(words, centre, centre + 1, -1, tree, STRIDE, named, pattern, TILE)
+                elif CENTRE_IS_INPUT:
+                    count = context_outputs(contexts, num_contexts, ring, slot, NEGATIVES, named, pattern, TILE)
+                else:
+                    first_lane = noise_outputs(ring, slot, NEGATIVES + 1, PADDED, TILE, named, pattern)
+                if NEGATIVES == 0 or CENTRE_IS_INPUT:
+                    num_tiles = fill_tile(count, workspace.empty_row, named, pattern, TILE)
+                if num_factors + num_contexts * num_tiles > MOST_FACTORS:
+                    loss += collect_losses(losses)
+                    num_factors = 0
+                if COMPOSED and num_contexts > 0:
+                    if CENTRE_IS_INPUT:
+                        count = member_rows(words, centre, centre + 1, -1, members, STRIDE, found)
+                    elif HAS_NGRAMS:
+                        count = member_rows(words, low, high, centre, members, STRIDE, found)
+                    else:
+                        count = context_rows(rows, low, high, centre, found)
+                    scale = np.float32(1 / count if members.mean else 1)
+                    combine_rows(inputs, found, 0, count, scale, composed[0], CHUNKS)
+                    clear_row(inputs, gradient[0], CHUNKS)
+                    sgd_step(inputs, composed, gradient, 1, outputs, named, 0, num_tiles, pattern[0], pattern[1], first_lane, workspace.scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip
+                    scale = np.float32(1 / count if members.divide_gradient else 1)
+                    add_to_rows(inputs, found, 0, count, scale, gradient[0], CHUNKS)
+                    num_factors += num_tiles
+                    num_pairs += num_contexts if CENTRE_IS_INPUT else 1
+                elif num_contexts > 0:
+                    sgd_step(inputs, contexts, contexts, num_contexts, outputs, named, 0, num_tiles, pattern[0], pattern[1], first_lane, workspace.scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip
+                    num_factors += num_contexts * num_tiles
+                    num_pairs += num_contexts
+            if ahead < len(words):
+                prefetch_row(inputs, rows[ahead], CHUNKS)
+                if NEGATIVES > 0 and not CENTRE_IS_INPUT:
+                    ring[slot] = rows[ahead]
+                    prefetch_row(outputs, rows[ahead], CHUNKS)
+                draw_noise(ring, slot + 1 - CENTRE_IS_INPUT, places[ahead], NEGATIVES, STRIDE, windows, outputs, CHUNKS)
+                if HAS_NGRAMS:
+                    prefetch_ngrams(words[ahead], members, STRIDE, inputs, CHUNKS)
+        return loss + collect_losses(losses), num_pairs, len(words)
+
+    return run

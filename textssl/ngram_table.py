@@ -1,0 +1,82 @@
+"""Vectors of character n-grams, and through them a vector for a word that is not in the list (fastText's scheme).
+
+Legend: R rows, one for each n-gram bucket in use, D their width.
+Source: Bojanowski et al. 2017, section 3.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textssl.errors import DataError
+from textssl.neighbours import Floats
+from textssl.tensor_file import TensorWriter, open_tensors
+from textssl.text.ngrams import MAX_BUCKETS, word_buckets
+
+SETTINGS = ("min_n", "max_n", "buckets")
+
+
+@dataclass(frozen=True)
+class NgramTable:
+    """The n-gram rows in use.
+
+    Args:
+        vectors: float32 (R, D).
+        rows: the bucket of each row, rising, int64 (R,).
+        min_n, max_n: shortest and longest n-gram, in characters.
+        buckets: over how many buckets the n-grams are hashed.
+    """
+
+    vectors: Floats
+    rows: NDArray[np.int64]
+    min_n: int
+    max_n: int
+    buckets: int
+
+    @classmethod
+    def open(cls, path: Path, dimension: int) -> NgramTable:
+        """Map a file that `write` made.
+
+        Args:
+            path: the file.
+            dimension: D, the width that the vectors must have.
+
+        Raises:
+            DataError: it is damaged or of another width.
+        """
+        file = open_tensors(path)
+        vectors, rows = file.tensors.get("vectors"), file.tensors.get("buckets")
+        if vectors is None or rows is None or vectors.dtype != np.float32 or rows.dtype != np.int64:
+            raise DataError("must hold vectors as float32 and buckets as int64", where=str(path))
+        if vectors.shape != (len(rows), dimension) or rows.ndim != 1:
+            raise DataError(
+                f"holds vectors {vectors.shape} for {len(rows)} buckets, expected {dimension} numbers for each",
+                where=str(path),
+            )
+        try:
+            min_n, max_n, buckets = (int(file.metadata[name]) for name in SETTINGS)
+        except (KeyError, ValueError) as error:
+            raise DataError(f"lacks one of {', '.join(SETTINGS)} in its metadata", where=str(path)) from error
+        if not (1 <= min_n <= max_n and 1 <= buckets <= MAX_BUCKETS):
+            raise DataError(
+                f"has n-grams of {min_n} to {max_n} characters in {buckets} buckets, which cannot be", where=str(path)
+            )
+        return cls(vectors, rows, min_n, max_n, buckets)
+
+    def write(self, path: Path) -> None:
+        """Write vectors, buckets and settings as one safetensors file."""
+        with TensorWriter(path, {name: str(getattr(self, name)) for name in SETTINGS}) as writer:
+            writer.append("buckets", np.asarray(self.rows, dtype=np.int64))
+            writer.append("vectors", np.asarray(self.vectors, dtype=np.float32))
+
+    def vector(self, word: str) -> Floats | None:
+        """The mean of the rows of the word's n-grams in use, float32 (D,), repeated ones repeated; None without any."""
+        buckets = np.asarray(word_buckets(word, self.min_n, self.max_n, self.buckets), dtype=np.int64)
+        slots = np.searchsorted(self.rows, buckets)
+        used = slots < len(self.rows)
+        used[used] = self.rows[slots[used]] == buckets[used]
+        return np.asarray(self.vectors[slots[used]].mean(axis=0), dtype=np.float32) if used.any() else None

@@ -1,0 +1,1 @@
+"""What can be trained: one file, one class, one name of `textssl train` each."""

@@ -1,0 +1,1 @@
+"""From raw text to word ids: tokenizers, vocabulary, token store, phrases, n-grams and windows."""

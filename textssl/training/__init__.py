@@ -1,0 +1,1 @@
+"""The one loop for every method: tasks, trainer, checkpoints and progress."""
