@@ -4,6 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from corpora.errors import CorpusError
 
@@ -128,17 +129,14 @@ class DocumentCorpus(Corpus):
         return digest.hexdigest()
 
     def _read(self, tally: Tally) -> Iterator[bytes]:
-        return pack((document.encode() for document in self._documents()), tally)
+        return pack((document.encode() for document in self._documents()), tally, limit=self.limit)
 
 
-def pack(documents: Iterable[bytes], tally: Tally) -> Iterator[bytes]:
+def pack(documents: Iterable[bytes], tally: Tally, *, limit: int | None = None) -> Iterator[bytes]:
     """Joins UTF-8 documents into blocks; newlines inside become spaces, empty documents are counted and left out."""
     batch: list[bytes] = []
     size = 0
-    for document in documents:
-        if not document or document.isspace():
-            tally.add("empty documents")
-            continue
+    for document in islice(not_empty(documents, tally), limit):
         batch.append(document.replace(b"\r\n", b" ").replace(b"\n", b" ").replace(b"\r", b" "))
         size += len(document)
         if size >= BLOCK_BYTES:
@@ -147,6 +145,15 @@ def pack(documents: Iterable[bytes], tally: Tally) -> Iterator[bytes]:
             size = 0
     if batch:
         yield from divide(b"\n".join(batch) + b"\n")
+
+
+def not_empty(documents: Iterable[bytes], tally: Tally) -> Iterator[bytes]:
+    """Yields the documents with something in them and counts the others."""
+    for document in documents:
+        if document and not document.isspace():
+            yield document
+        else:
+            tally.add("empty documents")
 
 
 def divide(text: bytes) -> Iterator[bytes]:

@@ -50,10 +50,15 @@ def test_help_of_every_command_has_usage_json_and_examples(name: str, capsys: py
     assert "--json" in shown or name == "train"
 
 
-@pytest.mark.parametrize("name", [name for name in registry.names("commands") if name != "train"])
-def test_every_argument_and_option_has_help(name: str):
-    module = registry.module("commands", name)
-    app = cli._command(name, module, [name])
+LINES = [[name] for name in registry.names("commands") if name != "train"]
+LINES += [["train", objective] for objective in registry.names("objectives")]
+
+
+@pytest.mark.parametrize("words", LINES, ids=" ".join)
+def test_every_argument_and_option_has_help(words: list[str]):
+    name = words[0]
+    app = cli._command(name, registry.module("commands", name), words)
+    app = app[words[1]] if len(words) > 1 else app
     for argument in app.assemble_argument_collection(parse_docstring=True):
         assert argument.parameter.help, f"{name}: {argument.name}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from pathlib import Path
 from typing import Any, Literal
 
 import cyclopts
@@ -61,6 +62,17 @@ def test_function_arguments_keep_their_kinds():
     assert bound == {"run": "r", "words": ("a", "b"), "topn": 3, "loud": True, "mild": False}
 
 
+def test_switch_that_may_be_unset_has_both_forms():
+    @dataclasses.dataclass
+    class Case:
+        lowercase: bool | None = option(None, "Small letters.")
+
+    parameters = cli_options.from_dataclass(Case)
+    assert bind(parameters, ["--lowercase"]) == {"lowercase": True}
+    assert bind(parameters, ["--no-lowercase"]) == {"lowercase": False}
+    assert bind(parameters, []) == {}
+
+
 def test_switch_that_is_off_has_no_negative_form():
     with pytest.raises(cyclopts.UnknownOptionError):
         bind(cli_options.from_function(example), ["r", "--no-loud"])
@@ -105,6 +117,20 @@ def test_help_shows_range_default_and_choices(capsys: pytest.CaptureFixture[str]
 def test_usage_line_brackets_what_may_be_left_out():
     parameters = cli_options.from_function(example)
     assert cli_options.usage_line("textssl example", parameters) == "Usage: textssl example RUN [WORDS ...] [OPTIONS]"
+
+
+@pytest.mark.parametrize(
+    ("hint", "typed"),
+    [
+        (str | Path, str),
+        (str | Path | None, str | None),
+        (Path | None, Path | None),
+        (list[str], list[str]),
+        (int, int),
+    ],
+)
+def test_argument_that_takes_text_among_others_is_text_on_the_command_line(hint: Any, typed: Any):
+    assert cli_options.as_typed(hint) == typed
 
 
 def test_left_out_arguments_do_not_appear():

@@ -129,6 +129,7 @@ def test_lookups_have_gensims_names(vectors: Embeddings) -> None:
     assert vectors["king"].tolist() == [3, -1, 0]
     assert vectors[["king", "man"]].shape == (2, 3)
     assert np.linalg.norm(vectors.get_vector("king", norm=True)) == pytest.approx(1)
+    assert vectors[[]].shape == (0, 3)
     assert "king" in vectors
     assert "kong" not in vectors
     assert 3 not in vectors
@@ -148,6 +149,12 @@ def test_unknown_word_is_a_key_error_with_suggestions(vectors: Embeddings) -> No
         assert isinstance(caught.value, KeyError)
         assert isinstance(caught.value, DataError)
         assert caught.value.exit_code == 3
+
+
+def test_mean_of_unknown_words_alone_is_refused(vectors: Embeddings) -> None:
+    with pytest.raises(UnknownWordError, match="'kong' is not among the 7 words"):
+        vectors.n_similarity(["kong"], ["king"])
+    assert vectors.n_similarity(["kong", "king"], ["king"]) == pytest.approx(1)
 
 
 def test_unknown_number_is_named(vectors: Embeddings) -> None:

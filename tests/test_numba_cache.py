@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,8 @@ def test_cache_home_follows_the_environment():
 
 def test_numba_cache_is_private(environment, tmp_path):
     folder = numba_cache.use_private_cache()
-    assert folder == tmp_path / ".cache" / "textssl" / "numba"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert folder.parent == tmp_path / ".cache" / "textssl" / "numba"
+    assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     assert os.environ["NUMBA_CACHE_DIR"] == str(folder)
 
 
@@ -40,7 +41,7 @@ def test_numba_cache_repairs_open_permissions(environment, tmp_path):
     folder.mkdir(parents=True)
     folder.chmod(0o777)
     environment.setenv("TEXTSSL_CACHE", str(tmp_path / "own"))
-    assert numba_cache.use_private_cache() == folder
+    assert numba_cache.use_private_cache().parent == folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -61,3 +62,55 @@ def test_numba_cache_refuses_a_folder_of_somebody_else(environment):
     environment.setattr(os, "getuid", lambda: 424242)
     with pytest.raises(ResourceError, match="belongs to another user"):
         numba_cache.use_private_cache()
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    for name in ("kernels", "text", "models"):
+        (tmp_path / "package" / name).mkdir(parents=True)
+        (tmp_path / "package" / name / "a.py").write_text("x = 1\n")
+    return tmp_path / "package"
+
+
+@pytest.mark.parametrize("change", ["content", "new file", "rename"])
+def test_digest_changes_with_the_sources_of_kernels(package, change):
+    before = numba_cache.sources_digest(package)
+    file = package / "kernels" / "a.py"
+    if change == "content":
+        file.write_text("x = 2\n")
+    elif change == "new file":
+        (package / "text" / "b.py").write_text("")
+    else:
+        file.rename(package / "kernels" / "b.py")
+    assert numba_cache.sources_digest(package) != before
+
+
+def test_digest_depends_on_contents_alone(package, tmp_path):
+    before = numba_cache.sources_digest(package)
+    (package / "models" / "a.py").write_text("not compiled\n")
+    os.utime(package / "kernels" / "a.py", (1, 1))
+    assert numba_cache.sources_digest(package) == before
+    assert numba_cache.sources_digest(package.rename(tmp_path / "elsewhere")) == before
+
+
+def test_kernels_of_old_versions_are_removed(environment, tmp_path):
+    environment.setenv("TEXTSSL_CACHE", str(tmp_path))
+    today, long_ago = time.time(), time.time() - 3 * numba_cache.DAY_S
+    for number in range(8):
+        folder = tmp_path / "numba" / f"version-{number}"
+        folder.mkdir(parents=True)
+        (folder / "kernel").write_text("")
+        used = today if number >= 6 else long_ago + number
+        os.utime(folder, (used, used))
+    current = numba_cache.use_private_cache()
+    names = {folder.name for folder in (tmp_path / "numba").iterdir()}
+    assert names == {current.name, *(f"version-{number}" for number in range(4, 8))}
+
+
+def test_a_version_in_use_stays(environment, tmp_path):
+    environment.setenv("TEXTSSL_CACHE", str(tmp_path))
+    current = numba_cache.use_private_cache()
+    os.utime(current, (1, 1))
+    environment.delenv("NUMBA_CACHE_DIR")
+    assert numba_cache.use_private_cache() == current
+    assert current.stat().st_mtime > time.time() - 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,42 @@ def test_open_tensors_refuses_damaged_files(content: bytes, message: str, tmp_pa
 def test_open_tensors_names_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="x: is missing"):
         open_tensors(tmp_path / "x")
+
+
+@pytest.mark.parametrize("at_once_bytes", [1, 50, 1 << 24])
+def test_save_tensors_writes_any_shape_and_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once_bytes: int
+) -> None:
+    monkeypatch.setattr(tensor_file.pieces_of, "__defaults__", (at_once_bytes,))
+    table = np.arange(60, dtype=np.float32).reshape(5, 12)
+    arrays = {
+        **ARRAYS,
+        "half rows": table[:, :7],
+        "turned": table.T,
+        "number": np.array(2**40),
+        "none": np.zeros((2, 0)),
+    }
+    tensor_file.save_tensors(tmp_path / "x", arrays, {"key": "value"})
+    loaded, opened = load_file(tmp_path / "x"), open_tensors(tmp_path / "x")
+    assert opened.metadata == {"key": "value"}
+    for name, array in arrays.items():
+        assert opened.tensors[name].shape == array.shape
+        np.testing.assert_array_equal(loaded[name], array)
+        np.testing.assert_array_equal(opened.tensors[name], array)
+
+
+def test_save_tensors_takes_more_names_than_a_page_holds(tmp_path: Path) -> None:
+    arrays = {f"layers.{number}.attention.weight": np.full(3, number, np.float32) for number in range(300)}
+    tensor_file.save_tensors(tmp_path / "x", arrays)
+    assert {name: array.tolist() for name, array in open_tensors(tmp_path / "x").tensors.items()} == {
+        name: array.tolist() for name, array in arrays.items()
+    }
+
+
+def test_save_tensors_copies_no_whole_array(tmp_path: Path) -> None:
+    table = np.zeros((300_000, 112), np.float32)[:, :100]
+    tracemalloc.start()
+    tensor_file.save_tensors(tmp_path / "x", {"table": table})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < table.nbytes / 4

@@ -101,17 +101,13 @@ def test_words_refuse_wrong_type() -> None:
 
 def test_words_refuse_sizes_that_do_not_fit() -> None:
     arrays = Words.from_list(["a"]).arrays() | {"utf8": np.zeros(9, dtype=np.uint8)}
-    with pytest.raises(
-        DataError, match="the arrays of the word list do not fit together: 9 bytes, 2 offsets, 1 hashes"
-    ):
+    with pytest.raises(DataError, match="the arrays of the word list do not fit together: 9 bytes, 2 offsets"):
         Words.from_arrays(arrays)
 
 
 def test_words_notice_damaged_order() -> None:
     words = Words.from_arrays(Words.from_list(["a"]).arrays() | {"order": np.array([7], dtype=np.int32)})
-    with pytest.raises(
-        DataError, match=r"its order leads outside the list\nLook at the whole folder with: textssl check"
-    ):
+    with pytest.raises(DataError, match=r"its order leads outside the list\nLook at the whole folder with"):
         words.find("a")
 
 

@@ -68,8 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command_words(tokens: Sequence[str]) -> str:
     """The command that a message points to for help: "textssl query", or "textssl" where none was named."""
-    named = next((token for token in tokens if token in registry.names("commands")), None)
-    return f"textssl {named}" if named else "textssl"
+    words = [token for token in tokens if not token.startswith("-")][:2]
+    folders = ("commands", *SUBCOMMANDS.values())
+    return " ".join(
+        ["textssl", *(word for word, folder in zip(words, folders, strict=False) if word in registry.names(folder))]
+    )
 
 
 def _run(tokens: list[str]) -> int:
@@ -135,6 +138,8 @@ def _command(name: str, module: ModuleType, tokens: Sequence[str]) -> cyclopts.A
     if folder is None:
         _fill(app, f"textssl {name}", _target(name, function, own_options))
         return app
+    app.usage = f"Usage: textssl {name} {first.upper()} ... [OPTIONS]"
+    app.group_commands = cyclopts.Group(folder.capitalize())
     for member in registry.names(folder):
         child = _app(member, registry.summary(folder, member))
         if member in tokens:

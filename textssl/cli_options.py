@@ -39,7 +39,11 @@ def from_function(function: Callable[..., Any], *, leave_out: Sequence[str] = ()
             continue
         kind = inspect.Parameter.POSITIONAL_ONLY if parameter.kind in POSITIONAL else parameter.kind
         annotation = _annotate(
-            parameter.name, hints.get(parameter.name, str), helps.get(parameter.name, ""), parameter.default, kind
+            parameter.name,
+            as_typed(hints.get(parameter.name, str)),
+            helps.get(parameter.name, ""),
+            parameter.default,
+            kind,
         )
         parameters.append(parameter.replace(annotation=annotation, kind=kind))
     return parameters
@@ -96,6 +100,14 @@ def command_function(name: str, parameters: Sequence[inspect.Parameter]) -> Call
     return target
 
 
+def as_typed(hint: Any) -> Any:
+    """The type on the command line of an argument that takes text among other things: the text as it was typed."""
+    members = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else ()
+    if str not in members:
+        return hint
+    return str | None if types.NoneType in members else str
+
+
 def argument_help(docstring: str) -> dict[str, str]:
     """The ``Args:`` section of a docstring: one text per argument, continuation lines joined."""
     section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)+)", docstring, flags=re.MULTILINE)
@@ -144,7 +156,7 @@ def _annotate(
         name="--" + name.strip("_").replace("_", "-"),
         help=text,
         group=Group(group),
-        negative=() if switch or hint is not bool else ("--no-" + name.strip("_").replace("_", "-"),),
+        negative=("--no-" + name.strip("_").replace("_", "-"),) if hint in (bool, bool | None) and not switch else (),
         show_default=not switch and default not in (None, (), ""),
         consume_multiple=True,
     )

@@ -94,24 +94,40 @@ def resolve(
         UsageError: an unknown key, a value of the wrong type or out of range, or a missing option.
     """
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, config_class))}
-    hints = typing.get_type_hints(config_class)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(fields, "default")
     from_file = read_toml(file) if file else {}
     for origin, source in (("preset", preset or {}), (str(file), from_file), ("given", given)):
-        where = str(file) if source is from_file else None
-        for key, value in source.items():
-            if key not in fields:
-                raise UsageError(f"there is no option {key!r}", where=where, hint=did_you_mean(key, fields) or None)
-            try:
-                values[key] = _converted(fields[key], hints[key], value)
-            except UsageError as error:
-                raise UsageError(error.message, where=where, hint=error.hint) from error
-            origins[key] = origin
+        values |= checked(config_class, source, where=str(file) if source is from_file else None)
+        origins |= dict.fromkeys(source, origin)
     missing = [name for name, field in fields.items() if name not in values and _is_required(field)]
     if missing:
         raise UsageError(f"{missing[0]} must be given", hint=fields[missing[0]].metadata.get("help"))
     return config_class(**values), origins
+
+
+def checked(config_class: type, values: Mapping[str, Any], *, where: str | None = None) -> dict[str, Any]:
+    """Values in the types of the config's fields, each checked alone.
+
+    Args:
+        config_class: a dataclass made with `option`.
+        values: by the name of the field.
+        where: where they come from, for messages.
+
+    Raises:
+        UsageError: an unknown name, or a value of the wrong type or out of range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(config_class)}
+    hints = typing.get_type_hints(config_class)
+    found = {}
+    for name, value in values.items():
+        if name not in fields:
+            raise UsageError(f"there is no option {name!r}", where=where, hint=did_you_mean(name, fields) or None)
+        try:
+            found[name] = _converted(fields[name], hints[name], value)
+        except UsageError as error:
+            raise UsageError(error.message, where=where, hint=error.hint) from error
+    return found
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -37,6 +37,7 @@ LABEL_PLACES: tuple[Place, ...] = (
 )
 """Where a label may stand from its point (points right, points up, alignments), best first."""
 LEFT_FIRST = tuple(sorted(LABEL_PLACES, key=lambda place: place[0]))
+RIGHT_FIRST = tuple(sorted(LABEL_PLACES, key=lambda place: -place[0]))
 
 
 def principal_plane(vectors: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -142,7 +143,7 @@ def draw_pairs(
     _pad(plot, points)
     words = [pair[0] for pair in pairs] + [pair[1] for pair in pairs]
     colours = [FIRST] * len(pairs) + [SECOND] * len(pairs)
-    places = [LEFT_FIRST] * len(pairs) + [LABEL_PLACES] * len(pairs)
+    places = [LEFT_FIRST] * len(pairs) + [RIGHT_FIRST] * len(pairs)
     _place_labels(figure, plot, words, points, colours=colours, places=places, all_of_them=True)
     return _png(figure)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.errors import DataError
-from textssl.neighbours import Floats
+from textssl.neighbours import Floats, row_blocks
 from textssl.tensor_file import TensorWriter, open_tensors
 from textssl.text.ngrams import MAX_BUCKETS, word_buckets
 
@@ -29,6 +29,7 @@ class NgramTable:
         rows: the bucket of each row, rising, int64 (R,).
         min_n, max_n: shortest and longest n-gram, in characters.
         buckets: over how many buckets the n-grams are hashed.
+        order: which of the vectors belongs to each bucket, int32 (R,); None when they stand in the order of `rows`.
     """
 
     vectors: Floats
@@ -36,6 +37,7 @@ class NgramTable:
     min_n: int
     max_n: int
     buckets: int
+    order: NDArray[np.int32] | None = None
 
     @classmethod
     def open(cls, path: Path, dimension: int) -> NgramTable:
@@ -71,7 +73,12 @@ class NgramTable:
         """Write vectors, buckets and settings as one safetensors file."""
         with TensorWriter(path, {name: str(getattr(self, name)) for name in SETTINGS}) as writer:
             writer.append("buckets", np.asarray(self.rows, dtype=np.int64))
-            writer.append("vectors", np.asarray(self.vectors, dtype=np.float32))
+            for block in row_blocks(len(self.rows), self.vectors.shape[1] * 4):
+                writer.append("vectors", self.rows_at(block))
+
+    def rows_at(self, slots: NDArray[np.int64] | slice) -> Floats:
+        """The vectors of some buckets, given by their places in `rows`, float32 (slots, D)."""
+        return np.asarray(self.vectors[slots if self.order is None else self.order[slots]], dtype=np.float32)
 
     def vector(self, word: str) -> Floats | None:
         """The mean of the rows of the word's n-grams in use, float32 (D,), repeated ones repeated; None without any."""
@@ -79,4 +86,4 @@ class NgramTable:
         slots = np.searchsorted(self.rows, buckets)
         used = slots < len(self.rows)
         used[used] = self.rows[slots[used]] == buckets[used]
-        return np.asarray(self.vectors[slots[used]].mean(axis=0), dtype=np.float32) if used.any() else None
+        return np.asarray(self.rows_at(slots[used]).mean(axis=0), dtype=np.float32) if used.any() else None

@@ -19,7 +19,7 @@ from textssl.run_folder import COMMAND, CONFIG, ENVIRONMENT, RunFolder
 from textssl.storage import commit_file
 
 NAME = "report.html"
-NOT_CURVES = frozenset({"step", "time", "epoch", "version", "seed", "elapsed_s", "num_terms"})
+NOT_CURVES = frozenset({"step", "time", "epoch", "version", "seed", "elapsed_s", "num_terms", "epoch_loss_nats"})
 AXES = ("words", "step")
 """What the curves are drawn along: the first of these that the metrics have."""
 
@@ -91,6 +91,7 @@ def write_report(
         *(f'<p class="warning">{_text(warning)}</p>' for warning in warnings),
         *(_table(table) for table in tables),
         *(_figure(caption, png) for caption, png in pictures.items()),
+        _settings("How it went", folder.status().get("summary", {})),
         _preformatted("Command", _read_text(path / COMMAND)),
         _preformatted("Configuration", _read_text(path / CONFIG)),
         _settings("Data", folder.data()),
@@ -153,9 +154,7 @@ def _page(title: str, body: str) -> str:
 
 
 def _heading(title: str, status: Mapping[str, Any]) -> str:
-    state = ", ".join(
-        f"{key} {value}" if key != "state" else str(value) for key, value in status.items() if _plain(value)
-    )
+    state = ", ".join(str(status[name]) for name in ("state", "reason", "time") if name in status)
     return f'<h1>{_text(title)}</h1>\n<p class="state">{_text(state)}</p>'
 
 
@@ -193,16 +192,16 @@ def _preformatted(heading: str, text: str) -> str:
 
 
 def _settings(heading: str, values: Mapping[str, Any]) -> str:
-    if not values:
-        return ""
-    shown = {
-        key: str(value) if _plain(value) else json.dumps(value, ensure_ascii=False) for key, value in values.items()
-    }
-    return _table(Table(heading, ("name", "value"), list(shown.items())))
+    rows = [(name, _in_words(value)) for name, value in values.items() if value not in (None, {}, [])]
+    return _table(Table(heading, ("name", "value"), rows)) if rows else ""
 
 
-def _plain(value: object) -> bool:
-    return isinstance(value, str | int | float)
+def _in_words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_in_words(entry)}" for name, entry in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_in_words, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _read_text(path: Path) -> str:

@@ -92,6 +92,18 @@ class RunFolder:
             raise
         return run
 
+    @staticmethod
+    def refuse_early(path: Path, config: Mapping[str, Any]) -> None:
+        """Raise what `open` would raise, as far as that can be told before the data are read.
+
+        Raises:
+            UsageError: the folder holds something else, or a run with another configuration.
+        """
+        path = Path(path)
+        _refuse_foreign(path)
+        if RunFolder.is_run(path):
+            _refuse_difference(path, "configuration", RunFolder(path).config(), _as_read(config))
+
     @classmethod
     def view(cls, path: Path) -> Self:
         """A run folder to read, without its lock.
@@ -195,19 +207,8 @@ class RunFolder:
         self.set_status("new")
 
     def _refuse_changes(self, config: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-        asked = parse_toml(to_toml(config).encode(), where="configuration")
-        for what, old, new in (
-            ("configuration", self.config(), asked),
-            ("data", self.data(), json.loads(_json_text(data))),
-        ):
-            changes = difference(old, new)
-            if changes:
-                listed = "".join(f"\n  {line}" for line in changes)
-                raise UsageError(
-                    f"holds a run with another {what}:{listed}",
-                    where=str(self.path),
-                    hint="Run with the old values to go on, or choose another --out for a new run.",
-                )
+        _refuse_difference(self.path, "configuration", self.config(), _as_read(config))
+        _refuse_difference(self.path, "data", self.data(), json.loads(_json_text(data)))
 
     def _metrics(self) -> Iterator[tuple[str, dict[str, Any]]]:
         with self.metrics_path.open(encoding="utf-8", errors="replace", newline="\n") as file:
@@ -241,6 +242,22 @@ def _refuse_foreign(path: Path) -> None:
         shown = ", ".join(sorted(entries)[:3]) + (", ..." if len(entries) > 3 else "")
         raise UsageError(
             f"is not empty and holds no run (it has {shown})", where=str(path), hint="Choose another --out."
+        )
+
+
+def _as_read(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as it would come back from config.toml."""
+    return parse_toml(to_toml(config).encode(), where="configuration")
+
+
+def _refuse_difference(path: Path, what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    changes = difference(old, new)
+    if changes:
+        listed = "".join(f"\n  {line}" for line in changes)
+        raise UsageError(
+            f"holds a run with another {what}:{listed}",
+            where=str(path),
+            hint="Run with the old values to go on, or choose another --out for a new run.",
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +42,8 @@ MAX_AXES = 8
 # The header is written last, when the number of rows is known; one page, so that the data begin on a page.
 RESERVED_BYTES = 4096
 COPIED_AT_ONCE_BYTES = 1 << 24
+WRITTEN_AT_ONCE_BYTES = 1 << 20  # such a copy stays in the cache
+LINE_BYTES = 64  # the data of a file begin at a multiple of it
 _HINT = "It is damaged or no safetensors file; write or download it again."
 
 
@@ -139,6 +141,38 @@ def _checked_place(path: Path, name: str, entry: Any) -> _Place:
 
 def _refuse(path: Path, message: str) -> NoReturn:
     raise DataError(message, where=str(path), hint=_HINT)
+
+
+def save_tensors(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] = {}) -> None:
+    """Write whole arrays to a new file; however they lie in memory, only pieces of them are copied.
+
+    Args:
+        path: the file to make.
+        arrays: of any shape, of the types in DTYPES.
+        metadata: strings kept in the header.
+    """
+    ordered = sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    end = 0
+    for name, array in ordered:
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode("ascii")
+    text = text.ljust(-(-(LENGTH_BYTES + len(text)) // LINE_BYTES) * LINE_BYTES - LENGTH_BYTES)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(LENGTH_BYTES, "little") + text)
+        for _, array in ordered:
+            for piece in pieces_of(array):
+                file.write(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data)
+
+
+def pieces_of(array: NDArray[Any], at_once_bytes: int = WRITTEN_AT_ONCE_BYTES) -> Iterator[NDArray[Any]]:
+    """The array's values in their order as views of some rows each, about `at_once_bytes` large, at least one row."""
+    rows = np.atleast_1d(array)
+    if rows.size:
+        step = max(1, at_once_bytes // (rows.nbytes // len(rows)))
+        for start in range(0, len(rows), step):
+            yield rows[start : start + step]
 
 
 @dataclass

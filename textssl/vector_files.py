@@ -25,6 +25,8 @@ from textssl.neighbours import Floats, row_norms
 from textssl.word_bytes import offsets_of
 from textssl.words import Words
 
+WordBytes = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
 FOLDER = "formats"
 # What is read whole takes its size in memory; larger files are converted once and then mapped.
 LARGEST_IN_MEMORY_BYTES = 1 << 31
@@ -54,17 +56,17 @@ def read_vectors(
     if path.stat().st_size > LARGEST_IN_MEMORY_BYTES:
         raise _too_large(path)
     pieces: list[Floats] = []
-    words: list[VectorBlock] = []
+    words: list[WordBytes] = []
     for block in blocks:
         pieces.append(block.vectors)
-        words.append(VectorBlock(block.utf8, block.lengths, block.vectors[:0]))
+        words.append((block.utf8, block.lengths))
         if sum(map(len, pieces)) * block.vectors.shape[1] * 4 > LARGEST_IN_MEMORY_BYTES:
             raise _too_large(path)
     unique, kept = _words(words, report)
     vectors = _joined(pieces)
     vectors = vectors if kept is None else vectors[kept]
     norms = row_norms(vectors)
-    _count(report, unique, norms, kept, sum(len(block.lengths) for block in words))
+    _count(report, unique, norms, kept, sum(len(lengths) for _, lengths in words))
     return VectorFolder(unique, vectors, norms, metadata=_origin(report)), report
 
 
@@ -99,7 +101,7 @@ def convert(
     blocks, report = _open(path, options, format)
 
     def write(temporary: Path) -> None:
-        words: list[VectorBlock] = []
+        words: list[WordBytes] = []
         norms: list[Floats] = []
         first = next(blocks, None)
         if first is None:
@@ -108,7 +110,7 @@ def convert(
             for block in _chained(first, blocks):
                 writer.append(block.vectors)
                 norms.append(row_norms(block.vectors))
-                words.append(VectorBlock(block.utf8, block.lengths, block.vectors[:0]))
+                words.append((block.utf8, block.lengths))
             unique, kept = _words(words, report)
             if kept is not None:
                 writer.keep_rows(kept)
@@ -198,11 +200,11 @@ def _format_of_name(path: Path) -> str:
     return known[suffix]
 
 
-def _words(blocks: list[VectorBlock], report: ReadReport) -> tuple[Words, NDArray[np.int64] | None]:
+def _words(blocks: list[WordBytes], report: ReadReport) -> tuple[Words, NDArray[np.int64] | None]:
     if not blocks:
         raise _nothing(report.path)
-    lengths = np.concatenate([block.lengths for block in blocks])
-    return Words.first_of_each(np.concatenate([block.utf8 for block in blocks]), offsets_of(lengths))
+    utf8, lengths = (np.concatenate(side) for side in zip(*blocks, strict=True))
+    return Words.first_of_each(utf8, offsets_of(lengths))
 
 
 def _joined(pieces: list[Floats]) -> Floats:

@@ -57,42 +57,52 @@ class WordVectors:
 
     @property
     def words(self) -> Words:
+        """The words, most frequent first."""
         return self._content.words
 
     @property
     def index_to_key(self) -> Words:
+        """The words, by gensim's name."""
         return self._content.words
 
     @property
     def key_to_index(self) -> Mapping[str, int]:
+        """The place of each word, as a dictionary that is not built."""
         return KeyToIndex(self._content.words)
 
     @property
     def vectors(self) -> Floats:
+        """The vectors, float32 (V, D)."""
         return self._content.vectors
 
     @property
     def norms(self) -> Floats:
+        """The lengths of the vectors, float32 (V,)."""
         return self._content.norms
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
+        """How often each word stands in the corpus, int64 (V,), or None."""
         return self._content.counts
 
     @property
     def context(self) -> Floats | None:
+        """The output table, float32 (V, D), or None."""
         return self._content.context
 
     @property
     def ngrams(self) -> NgramTable | None:
+        """Vectors of n-grams for words that are not in the list, or None."""
         return self._content.ngrams
 
     @property
     def metadata(self) -> Mapping[str, Any]:
+        """What is known about the vectors."""
         return self._content.metadata
 
     @property
     def vector_size(self) -> int:
+        """D, the width of the vectors."""
         return int(self.vectors.shape[1])
 
     def __len__(self) -> int:
@@ -111,7 +121,7 @@ class WordVectors:
         """The vector of a word, (D,), or those of several, (B, D)."""
         if isinstance(key, (str, int, np.integer)):
             return self.get_vector(key)
-        return np.stack([self.get_vector(item) for item in key])
+        return np.array([self.get_vector(item) for item in key], dtype=np.float32).reshape(-1, self.vector_size)
 
     def get_index(self, key: Key) -> int:
         """The place of a word in the list.
@@ -164,12 +174,12 @@ class WordVectors:
 
         Raises:
             UsageError: no keys, or another number of weights.
-            UnknownWordError: a word has no vector and `ignore_missing` is False.
+            UnknownWordError: a word has no vector and `ignore_missing` is False, or none has one.
         """
         weights = [1.0] * len(keys) if weights is None else weights
         if not len(keys) or len(keys) != len(weights):
             raise UsageError(f"a mean needs one weight for each key, got {len(keys)} keys and {len(weights)} weights")
-        mean, total = np.zeros(self.vector_size), 0.0
+        mean, total, known = np.zeros(self.vector_size), 0.0, 0
         for key, weight in zip(keys, weights, strict=True):
             if ignore_missing and isinstance(key, str) and key not in self:
                 continue
@@ -177,6 +187,9 @@ class WordVectors:
                 self._checked(key) if isinstance(key, np.ndarray) else self.get_vector(key, norm=pre_normalize)
             )
             total += abs(float(weight))
+            known += 1
+        if not known:
+            raise unknown_word(keys[0], self.words)
         mean = mean / total if total > 0 else mean
         return unit(mean) if post_normalize else mean.astype(np.float32)
 
@@ -209,6 +222,7 @@ class WordVectors:
 
         Raises:
             UsageError: a list is empty.
+            UnknownWordError: no word of a list has a vector.
         """
         means = [self.get_mean_vector(side, pre_normalize=False, post_normalize=True) for side in (words, others)]
         return float(means[0] @ means[1])

@@ -38,7 +38,7 @@ class HubCorpus(Corpus):
         return digest.hexdigest()
 
     def _read(self, tally: Tally) -> Iterator[bytes]:
-        return pack(self._documents(), tally)
+        return pack(self._documents(), tally, limit=self.limit)
 
     def _documents(self) -> Iterator[bytes]:
         dataset = self._dataset = self._dataset or open_dataset(self._path, self._config, self._split)
@@ -66,7 +66,7 @@ class HubCorpus(Corpus):
 def parts_of(address: str) -> tuple[str, str | None, str]:
     """Returns path, config and split of an address."""
     address = address.removeprefix(PREFIX)
-    path, colon, split = address.rpartition(":")
+    path, colon, split = address.partition(":")
     if not colon or "/" in split:
         path, split = address, "train"
     if not path or not split:

@@ -41,6 +41,7 @@ def articles(raw: RawFile, options: ReadOptions, tally: Tally) -> Iterator[bytes
                 fault(raw, number, "the article is not closed: the file is truncated", options, tally)
             yield text_of(article)
             number += article.count(b"\n") + 1
+        number += is_closed  # the closing line
 
 
 def sections(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import textssl.numba_cache  # noqa: F401  (keeps compiled kernels where they are while tests move TEXTSSL_CACHE)
 from textssl.cli import main
 
 COUNTRIES = (("france", "paris"), ("italy", "rome"), ("spain", "madrid"), ("japan", "tokyo"), ("russia", "moscow"))

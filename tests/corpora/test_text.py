@@ -153,8 +153,10 @@ def test_text_long_document_is_whole_when_iterated(tmp_path, small_blocks):
     assert list(corpora.load(write(tmp_path, f"{line}\nshort"))) == [line, "short"]
 
 
-def test_text_word_without_end_is_an_error_and_can_be_cut(tmp_path, small_blocks, monkeypatch):
+def test_text_word_without_end_is_an_error_and_can_be_cut(tmp_path, monkeypatch):
     monkeypatch.setattr(text_reader, "MAX_WORD_BYTES", 1 << 20)
+    monkeypatch.setattr(text_reader, "BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr(unpack, "BLOCK_BYTES", 1 << 16)
     path = write(tmp_path, b"ab " + "é".encode() * 600_000 + b" end")
     error = fails(path, r"1 MB without a space or line end from byte 3 on; words are expected")
     assert "--on-bad skip" in error.hint

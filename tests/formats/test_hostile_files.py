@@ -1,4 +1,4 @@
-"""Vector files that are not what they should be: each with the class of its error and the message that a person sees."""
+"""Vector files that are not what they should be: each with the class of its error and the message people see."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from textssl.errors import DataError, UsageError
+from textssl.formats import base_stream
 from textssl.formats.base import ReadOptions
 from textssl.vector_files import convert, read_vectors
 
@@ -45,22 +46,22 @@ TEXT = {
     "half_character_at_the_end": (b"2 2\n\xc3 1 2\n\xa9 3 4\n", "line 2: the word b'\\\\xc3' is not utf-8"),
     "nul_in_word": (b"2 2\na\0b 1 2\nb 3 4\n", "line 2: the word b'a\\\\x00b' holds a NUL byte"),
     "long_word": (b"2 2\n" + b"w" * 200_000 + b" 1 2\nb 3 4\n", "line 2: the word has 200,000 bytes, expected at most"),
-    "huge_count": (b"10000000000 300\na 1 2\n", "line 1: the header announces 10,000,000,000 vectors of 300 numbers, wh"),
-    "zero_width": (b"2 0\na\nb\n", "line 1: the header announces 2 vectors of 0 numbers, expected 0 or more vectors of 1"),
+    "huge_count": (b"10000000000 300\na 1 2\n", "line 1: the header announces 10,000,000,000 vectors of 300 numbers"),
+    "zero_width": (b"2 0\na\nb\n", "line 1: the header announces 2 vectors of 0 numbers, expected 0 or more vectors"),
     "huge_width": (b"2 65537\na 1\n", "line 1: the header announces 2 vectors of 65,537 numbers, expected"),
     "negative_count": (b"-2 2\na 1 2\n", "line 1: the header announces -2 vectors of 2 numbers, expected"),
     "header_alone": (b"0 2\n", "holds no vectors"),
-    "count_without_rows": (b"5 2\n", "line 1: the header announces 5 vectors of 2 numbers, which take at least 25 bytes"),
+    "count_without_rows": (b"5 2\n", "line 1: the header announces 5 vectors of 2 numbers, which take at least 25 b"),
     "binary_as_text": (b"2 2\n" + TWO, "looks like word2vec's binary format; read it with: --format word2vec_binary"),
     "endless_line": (b"2 2\n" + b"x" * 5_000_000, "a line is longer than 4,194,304 bytes"),
     "empty": (b"", "the file is empty"),
     "white_space": (b"\n\n  \n", "the file is empty"),
-    "prose": (b"It was a dark\nand stormy night\n", "line 1: expected a word and its numbers, or a header of two whole"),
+    "prose": (b"It was a dark\nand stormy night\n", "line 1: expected a word and its numbers, or a header of two wh"),
     "one_field": (b"word\n", "line 1: expected a word and its numbers, or a header of two whole numbers"),
 }  # fmt: skip
 
 BINARY = {
-    "huge_count": (b"10000000000 300\n" + TWO, "line 1: the header announces 10,000,000,000 vectors of 300 numbers, whi"),
+    "huge_count": (b"10000000000 300\n" + TWO, "line 1: the header announces 10,000,000,000 vectors of 300 numbers,"),
     "huge_width": (b"1 65537\n" + TWO, "line 1: the header announces 1 vectors of 65,537 numbers, expected 0 or more"),
     "zero_width": (b"2 0\na b ", "line 1: the header announces 2 vectors of 0 numbers"),
     "negative_count": (b"-1 2\n" + TWO, "line 1: the header announces -1 vectors of 2 numbers"),
@@ -74,32 +75,32 @@ BINARY = {
     "trailing_record": (b"1 2\n" + TWO, "record 1: 11 bytes follow the last of the 1 vectors"),
     "nan": (b"2 2\n" + record(b"a", 1, NAN) + record(b"b", 3, 4), "record 1: number 2 is nan, numbers must be finite"),
     "inf": (b"2 2\n" + record(b"a", 1, 2) + record(b"b", INF, 4), "record 2: number 1 is inf, numbers must be finite"),
-    "zero_length_word": (b"2 2\n" + record(b"", 1, 2) + record(b"b", 3, 4), "record 1: the word is empty, expected at l"),
+    "zero_length_word": (b"2 2\n" + record(b"", 1, 2) + record(b"b", 3, 4), "record 1: the word is empty, expected"),
     "bad_utf8": (b"2 2\n" + record(b"a", 1, 2) + record(b"\xff", 3, 4), "record 2: the word b'\\\\xff' is not utf-8"),
     "nul_in_word": (b"2 2\n" + record(b"a\0", 1, 2) + record(b"b", 3, 4), "record 1: the word b'a\\\\x00' holds a NUL"),
     "newline_in_word": (b"2 2\n" + record(b"a\nb", 1, 2) + record(b"c", 3, 4), "record 1: a word holds a newline"),
-    "no_space": (b"1 2\n" + b"w" * 70_000 + b" 12345678", "record 1: no space within 65,536 bytes, expected a word and"),
-    "text_as_binary": (b"2 2\na 1.5 2\nb 3 4\n", "line 2: the first record is a line of text, expected float32 numbers"),
+    "no_space": (b"1 2\n" + b"w" * 70_000 + b" 12345678", "record 1: no space within 65,536 bytes, expected a word"),
+    "text_as_binary": (b"2 2\na 1.5 2\nb 3 4\n", "line 2: the first record is a line of text, expected float32 numb"),
     "empty": (b"", "the file is empty"),
 }  # fmt: skip
 
 OTHER = {
-    "pickle": (pickle.dumps({"vectors": [1.0]}), "is a Python pickle, such as gensim's save\\(\\) writes\nA pickle can run"),
+    "pickle": (pickle.dumps({"vectors": [1.0]}), "is a Python pickle, such as gensim's save\\(\\) writes\nA pickle"),
     "npy": (b"\x93NUMPY\x01\x00", "is a NumPy array \\(.npy\\), no vector file\nIt holds numbers without words"),
     "npz": (b"PK\x03\x04rest", "is a zip or npz archive, no vector file\nUnpack it first"),
-    "fasttext": (struct.pack("<i", 793712314) + b"\x0c\0\0\0", "is a fastText model \\(.bin\\), no vector file\ntextssl re"),
-    "safetensors": (struct.pack("<Q", 50) + b'{"a": {}}', "is a single safetensors file, expected its folder\nGive the"),
+    "fasttext": (struct.pack("<i", 793712314) + b"\x0c\0\0\0", "is a fastText model \\(.bin\\), no vector file\ntex"),
+    "safetensors": (struct.pack("<Q", 50) + b'{"a": {}}', "is a single safetensors file, expected its folder\nGive"),
     "lfs_pointer": (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not the file itself"),
     "web_page": (b"<!DOCTYPE html>\n<html>", "is a web page, perhaps the error page of a download, no vector file"),
     "json": (b'{"vectors": [1, 2]}', "is JSON, no vector file"),
     "utf16": ("a 1 2\n".encode("utf-16"), "is text in UTF-16, no vector file\nConvert it to UTF-8 first"),
     "tar": (b"name".ljust(257, b"\0") + b"ustar", "is a tar archive, no vector file"),
     "bzip2": (b"BZh91AY&SY", "is a bzip2 file\nUnpack it first with: bunzip2"),
-    "truncated_gzip": (gzip.compress(b"2 2\n" + bytes(range(200)))[:-12], "the compressed data are damaged or cut short"),
-    "damaged_gzip": (gzip.compress(b"2 2\na 1 2\n")[:10] + b"\xff" * 20, "the compressed data are damaged or cut short"),
+    "truncated_gzip": (gzip.compress(b"2 2\n" + bytes(range(200)))[:-12], "the compressed data are damaged or cut s"),
+    "damaged_gzip": (gzip.compress(b"2 2\na 1 2\n")[:10] + b"\xff" * 20, "the compressed data are damaged or cut sh"),
     "gzip_of_nothing": (gzip.compress(b""), "the file is empty"),
-    "gzip_bomb_header": (gzip.compress(b"9999999999 300\nabcdefg 1 2\n"), "the header announces 9,999,999,999 vectors of"),
-    "prose": (b"It was a dark\nand stormy night\n", "is no vector file that textssl knows \\(glove_text, word2vec_binary, w"),
+    "gzip_bomb_header": (gzip.compress(b"9999999999 300\nabcdefg 1 2\n"), "the header announces 9,999,999,999 vecto"),
+    "prose": (b"It was a dark\nand stormy night\n", "is no vector file that textssl knows \\(glove_text, word2vec_b"),
 }  # fmt: skip
 
 CASES = [
@@ -130,13 +131,18 @@ def test_hostile_set_is_large() -> None:
 
 SKIPPED = {
     "ragged": (b"3 2\na 1 2\nb 3\nc 5 6\n", "word2vec_text", ["a", "c"], {"another count of numbers": 1}),
-    "many": (b"4 2\na 1 nan\n 1 2\nc 5 x\nd 7 8\n", "word2vec_text", ["d"], {"NaN or inf": 1, "not a number": 1, "the word is missing": 1}),
+    "many": (
+        b"4 2\na 1 nan\n 1 2\nc 5 x\nd 7 8\n", "word2vec_text", ["d"],
+        {"NaN or inf": 1, "not a number": 1, "the word is missing": 1},
+    ),
     "bad_utf8": (b"2 2\n\xff 1 2\nb 3 4\n", "word2vec_text", ["b"], {"the word is not utf-8": 1}),
     "missing": (b"9 2\na 1 2\nb 3 4\n", "word2vec_text", ["a", "b"], {"announced by the header, but missing": 7}),
     "surplus": (b"1 2\na 1 2\nb 3 4\n", "word2vec_text", ["a", "b"], {"more than the header announces": 1}),
     "blank": (b"a 1 2\n\nb 3 4\n", "glove_text", ["a", "b"], {"the line is empty": 1}),
     "binary_nan": (b"2 2\n" + record(b"a", NAN, 2) + record(b"b", 3, 4), "word2vec_binary", ["b"], {"NaN or inf": 1}),
-    "binary_empty_word": (b"2 2\n" + record(b"", 1, 2) + record(b"b", 3, 4), "word2vec_binary", ["b"], {"the word is empty": 1}),
+    "binary_empty_word": (
+        b"2 2\n" + record(b"", 1, 2) + record(b"b", 3, 4), "word2vec_binary", ["b"], {"the word is empty": 1}
+    ),
     "binary_cut": (b"2 2\n" + TWO[:-3], "word2vec_binary", ["a"], {"announced by the header, but missing": 1}),
     "binary_trailing": (b"2 2\n" + TWO + b"junk", "word2vec_binary", ["a", "b"], {"bytes after the last record": 4}),
 }  # fmt: skip
@@ -170,11 +176,12 @@ def test_header_bomb_allocates_nothing(name: str, tmp_path: Path) -> None:
             assert peak < 2 * len(content) + 20_000_000  # two blocks of what is read at once
 
 
-def test_gzip_bomb_is_stopped(tmp_path: Path) -> None:
+def test_gzip_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base_stream, "RATIO_CHECKED_FROM_BYTES", 1 << 20)
     path = tmp_path / "vectors.gz"
     line = b"a " + b"1 " * 2000 + b"\n"
     compressor = zlib.compressobj(wbits=31)
-    path.write_bytes(b"".join(compressor.compress(line * 256) for _ in range(100)) + compressor.flush())
+    path.write_bytes(b"".join(compressor.compress(line * 256) for _ in range(10)) + compressor.flush())
     with pytest.raises(DataError, match="unpacks to more than 100 times its .* bytes, which vectors never do"):
         read_vectors(path, format="glove_text")
 
@@ -182,9 +189,7 @@ def test_gzip_bomb_is_stopped(tmp_path: Path) -> None:
 def test_unknown_encoding_names_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "vectors"
     path.write_bytes(b"a 1\n")
-    with pytest.raises(
-        UsageError, match="encoding 'latn-1' is unknown, expected one such as utf-8 or latin-1\nDid you"
-    ):
+    with pytest.raises(UsageError, match="encoding 'latn-1' is unknown, expected one such as utf-8 or latin-1\nDid"):
         read_vectors(path, ReadOptions(encoding="latn-1"))
     with pytest.raises(UsageError, match="encoding 'utf-16' does not contain ASCII; convert the file to utf-8 first"):
         read_vectors(path, ReadOptions(encoding="utf-16"))

@@ -30,13 +30,13 @@ def tables(dim: int, num_inputs: int) -> tuple[np.ndarray, np.ndarray]:
     return numbers.normal(0, dim**-0.5, (num_inputs, dim)), numbers.normal(0, dim**-0.5, (NUM_WORDS, dim))
 
 
-def train_both(name, *, dim=20, negatives=5, window=3, width="dynamic", combine="mean", gradient="undivided", ngrams=False, rate=RATE):
+def train_both(name, *, dim=20, negatives=5, window=3, width="dynamic", combine="mean", gradient="undivided", ngrams=False, rate=RATE, shared=1):
     vocabulary = Vocabulary.from_counts({f"w{index:02}": int(count) for index, count in enumerate(COUNTS)})
     accept, alias = alias_table(vocabulary.noise_probabilities(0.75))
     thresholds = keep_thresholds(vocabulary.keep_probabilities(0.02))
     lists = Ragged(rng.integers(0, NUM_NGRAMS, 60).astype(np.int32), np.sort(np.append(rng.integers(0, 60, NUM_WORDS - 1), [0, 60])))
     tree = huffman(COUNTS) if negatives == 0 else None
-    method = Method(name, dim, window, width, negatives, combine, gradient, seed=5)
+    method = Method(name, dim, window, width, negatives, shared, combine, gradient, seed=5)
     engine = CpuEngine(
         IDS, OFFSETS, method=method, draws=Draws(thresholds, accept, alias),
         num_ngram_rows=NUM_NGRAMS if ngrams else 0, ngrams=lists if ngrams else None,
@@ -45,7 +45,7 @@ def train_both(name, *, dim=20, negatives=5, window=3, width="dynamic", combine=
     inputs, outputs = tables(dim, NUM_WORDS + (NUM_NGRAMS if ngrams else 0))
     engine.inputs.rows[:], engine.outputs.rows[:] = inputs, outputs
     loss, pairs = engine.train_block(2, len(IDS) - 3, epoch=EPOCH, learning_rate=rate)
-    settings = WindowSettings(5, window, width, thresholds, negatives, accept, alias)
+    settings = WindowSettings(5, window, width, thresholds, negatives, accept, alias, shared)
     windows = block_windows(IDS, OFFSETS, 2, len(IDS) - 3, settings=settings, epoch=EPOCH)
     expected = reference_window_step(
         engine_start(inputs), engine_start(outputs), windows, method=name, combine=combine, cbow_gradient=gradient,
@@ -86,6 +86,12 @@ def test_kernel_equals_autograd_for_every_shape(dim, negatives, window):
     rate = RATE / max(1, window // 4)  # wide windows sum many gradients; a step too large magnifies rounding
     check(*train_both("skipgram", dim=dim, negatives=negatives, window=window, width="fixed", rate=rate))
     check(*train_both("cbow", dim=dim, negatives=negatives, window=window, rate=rate))
+
+
+@pytest.mark.parametrize("name", ["skipgram", "cbow"])
+@pytest.mark.parametrize("ngrams", [False, True])
+def test_windows_that_share_noise_equal_autograd(name, ngrams):
+    check(*train_both(name, ngrams=ngrams, shared=7))
 
 
 def test_padding_of_rows_stays_zero():

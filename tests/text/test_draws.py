@@ -82,7 +82,7 @@ def test_huffman_breaks_ties_as_word2vec_does():
     tree = huffman(np.array([3, 2, 1, 1], dtype=np.int64))
     codes = [tree.codes[tree.offsets[w] : tree.offsets[w + 1]].tolist() for w in range(4)]
     points = [tree.points[tree.offsets[w] : tree.offsets[w + 1]].tolist() for w in range(4)]
-    # CreateBinaryTree joins 1 + 1, then that node (bit 0, since 2 is not below 2) with word 1, then word 0 with the rest.
+    # CreateBinaryTree joins 1 + 1, then that node (bit 0: 2 is not below 2) with word 1, then word 0 with the rest.
     assert codes == [[0], [1, 1], [1, 0, 1], [1, 0, 0]]
     assert points == [[2], [2, 1], [2, 1, 0], [2, 1, 0]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import unicodedata
 
 import numpy as np
@@ -65,7 +66,9 @@ def words_of(text: str, *, lowercase: bool) -> list[str]:
 
 
 def test_words_of_known_sentences():
-    text = "Don\u2019t STOP! 3,000.5 naïve (rock'n'roll) 'tis dogs' x.y a_b 日本語です カタカナ 2nd 1,a U.S. co-op 한국어"
+    text = (
+        "Don\u2019t STOP! 3,000.5 naïve (rock'n'roll) 'tis dogs' x.y a_b 日本語です カタカナ 2nd 1,a U.S. co-op 한국어"
+    )
     assert " ".join(words_of(text, lowercase=True)) == (
         "don't stop 3,000.5 naïve rock'n'roll tis dogs x y a_b 日 本 語 で す カタカナ 2nd 1 a u s co op 한국어"
     )
@@ -83,6 +86,12 @@ def test_words_read_any_bytes_without_harm(text):
     for tokenizer in ("words", "whitespace"):
         out = normaliser(tokenizer, lowercase=True)(np.frombuffer(text, dtype=np.uint8))
         assert len(out) <= len(text) * 3 // 2 + 16
+
+
+def test_words_equal_reference_on_an_encyclopedia(real_data):
+    with lzma.open(real_data / "wiki_en" / "wiki_train.txt.xz", "rt", encoding="utf-8") as file:
+        text = file.read(300_000)
+    assert words_of(text, lowercase=False) == reference_words(text)
 
 
 def test_words_keep_newlines():

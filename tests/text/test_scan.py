@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from textssl.text.scan import DOCUMENT_END, scan
 from textssl.text.word_table import WordTable
 
-BYTES = st.lists(st.sampled_from([b"a", b"bc", b" ", b"\n", b"\t", b"\r", b"\v", b"\f", b"\0", b"\x1f", b"\x85", b"longer_word"]))
+BYTES = st.lists(
+    st.sampled_from([b"a", b"bc", b" ", b"\n", b"\t", b"\r", b"\v", b"\f", b"\0", b"\x1f", b"\x85", b"longer_word"])
+)
 
 
 def array(text: bytes) -> np.ndarray:

@@ -85,7 +85,7 @@ def test_store_of_a_small_text(tmp_path):
     assert str(store.path) in store.describe()[-1]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DOCUMENTS, st.integers(1, 3), st.booleans())
 def test_store_equals_reference(tmp_path_factory, documents, min_count, lowercase):
     read = [[word.lower() for word in document] for document in documents] if lowercase else documents
@@ -109,7 +109,9 @@ def test_store_equals_reference(tmp_path_factory, documents, min_count, lowercas
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.sampled_from([*"abcdefghijklmnopqrstuvw", "É", "é", "long_word_here", "\n"]), min_size=30, max_size=300),
+    st.lists(
+        st.sampled_from([*"abcdefghijklmnopqrstuvw", "É", "é", "long_word_here", "\n"]), min_size=30, max_size=300
+    ),
     st.sampled_from([3, 7, 30_000_000]),
     st.integers(1, 3),
     st.integers(1, 50),
@@ -178,7 +180,9 @@ def test_second_call_opens_without_reading(tmp_path):
     second = Blocks(b"a b a", fingerprint="f1")
     again = build_store(second, StoreSettings(min_count=1), cache=tmp_path)
     assert (again.path, second.passes) == (store.path, 0)
-    assert build_store(Blocks(b"a b a", fingerprint="f2"), StoreSettings(min_count=1), cache=tmp_path).path != store.path
+    assert (
+        build_store(Blocks(b"a b a", fingerprint="f2"), StoreSettings(min_count=1), cache=tmp_path).path != store.path
+    )
     other = build_store(first, StoreSettings(min_count=1, lowercase=True), cache=tmp_path)
     assert other.path != store.path
 
@@ -241,14 +245,16 @@ def test_empty_corpus_is_refused(tmp_path, text):
 
 
 def test_one_word_is_refused(tmp_path):
-    with pytest.raises(DataError, match="blocks: holds only one distinct word, 'same', 3 times; at least two are needed"):
+    with pytest.raises(
+        DataError, match="blocks: holds only one distinct word, 'same', 3 times; at least two are needed"
+    ):
         build_store(Blocks(b"same same same"), StoreSettings(min_count=1), cache=tmp_path)
 
 
 def test_all_words_below_min_count_are_refused(tmp_path):
     expected = (
-        "no word comes at least min_count = 5 times: 6 words were read, 3 of them distinct, and the most frequent one comes "
-        "3 times; at least two are needed\nUse more text, or a smaller minimum, at most: --min-count 2"
+        "no word comes at least min_count = 5 times: 6 words were read, 3 of them distinct, and the most frequent one "
+        "comes 3 times; at least two are needed\nUse more text, or a smaller minimum, at most: --min-count 2"
     )
     with pytest.raises(DataError, match=expected):
         build_store(Blocks(b"a a a b b c"), cache=tmp_path)
@@ -288,7 +294,9 @@ def test_settings_are_checked(options, message):
 
 def test_too_many_words_for_an_id_are_refused():
     assert (id_type(65_536), id_type(65_537)) == (np.uint16, np.int32)
-    with pytest.raises(DataError, match="has 2,147,483,649 words, at most 2,147,483,648 can be numbered\n.*--min-count"):
+    with pytest.raises(
+        DataError, match="has 2,147,483,649 words, at most 2,147,483,648 can be numbered\n.*--min-count"
+    ):
         id_type((1 << 31) + 1)
 
 
@@ -311,6 +319,12 @@ def test_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(ResourceError, match="the disk is full.*\nFree some space"):
         build_store(Blocks(b"a b a"), StoreSettings(min_count=1), cache=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_unusable_cache_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="file.*cannot be written|not writable"):
+        build_store(Blocks(b"a b a"), StoreSettings(min_count=1), cache=tmp_path / "file" / "tokens")
 
 
 def test_errors_of_the_source_pass_through(tmp_path):

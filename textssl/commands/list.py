@@ -17,8 +17,16 @@ from textssl.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from rich.console import Console
 
-FOLDERS = ("objectives", "evaluators", "formats", "commands", "losses", "models", "kernels")
-KINDS = ("objectives", "corpora", "evaluators", "formats", "commands", "presets", "losses", "models", "kernels")
+KINDS = {
+    "objectives": "what can be trained: textssl train OBJECTIVE",
+    "corpora": "what is always there to train on",
+    "evaluators": "what vectors are measured by",
+    "formats": "vector files that are read and written",
+    "commands": "what textssl does",
+    "presets": "named sets of an objective's options",
+    "losses": "what objectives minimise",
+    "models": "what they train",
+}
 NEXT = {
     "objectives": "textssl train OBJECTIVE --help",
     "corpora": "textssl train skipgram CORPUS --out runs/first",
@@ -56,18 +64,17 @@ def list(kind: str | None = None) -> Listing:  # the command's name
     """List what there is to choose from.
 
     Args:
-        kind: objectives, corpora, evaluators, formats, commands, presets, losses, models or kernels;
+        kind: objectives, corpora, evaluators, formats, commands, presets, losses or models;
             all kinds when left out.
 
     Returns:
-        Names with one line about each; nothing but their first lines is read, nothing imported.
+        Names with one line about each.
 
     Raises:
         UsageError: no such kind.
     """
     if kind is None:
-        present = [(name, _entries(name)) for name in KINDS]
-        return Listing("kinds", tuple(Entry(name, _count(len(found))) for name, found in present if found))
+        return Listing("kinds", tuple(Entry(name, about) for name, about in KINDS.items()))
     if kind not in KINDS:
         hint = did_you_mean(kind, KINDS) or f"There are {', '.join(KINDS)}."
         raise UsageError(f"there is no kind {kind!r} to list", hint=f"{hint} See: textssl list")
@@ -108,7 +115,3 @@ def _presets() -> "tuple[Entry, ...]":
             settings = ", ".join(f"{name} {value}" for name, value in values.items())
             found.append(Entry(f"{objective} {preset}", settings))
     return tuple(found)
-
-
-def _count(number: int) -> str:
-    return f"{number} to choose from" if number != 1 else "1"

@@ -15,11 +15,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from textssl import registry
-from textssl.config import option, resolve, validate
-from textssl.errors import UsageError, did_you_mean
+from textssl.commands._train_options import TrainOptions, resolve_options
+from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
 from textssl.training.budget import TrainerConfig
 from textssl.training.notes import TrainSummary
@@ -31,40 +31,9 @@ if TYPE_CHECKING:
     from textssl.training.task import Task
 
 MAX_DEFAULT_THREADS = 16
-INPUT_NAMES = ("inputs", "input_table")
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What every objective takes beside its own options."""
-
-    from_: Path | None = option(None, "Start from the weights of this run, or from a vector file or folder.")
-    preset: str | None = option(None, "A named set of the objective's options (textssl list presets).")
-    config: Path | None = option(None, "A TOML file with options of the objective; flags come before it.")
-    seed: int = option(1, "Of every random number.", minimum=0)
-    threads: int | None = option(None, "Threads of the CPU kernels; by default every processor.", minimum=1)
-    device: str = option("cpu", "cpu, or cuda for the engine reference.")
-    max_minutes: float | None = option(None, "Stop after this many minutes, restarts added up.", above=0)
-    max_steps: int | None = option(None, "Stop after this many updates.", minimum=1)
-    checkpoint_every: str = option("60s", "Time or steps between checkpoints: 30s, 5m, 2h or 100steps.")
-    keep_checkpoints: int = option(2, "Checkpoints that are kept.", minimum=1)
-    cache: Path | None = option(None, "Folder of the token stores; by default that of the user.")
-    format: str | None = option(
-        None, "Of the corpus: text, jsonl, csv, tsv, parquet, wikiextractor, hub; else found out."
-    )
-    text_field: str = option("text", "Column or field that holds the text.")
-    encoding: str = option("utf-8", "Of text files.")
-    on_bad: Literal["error", "skip"] = option("error", "Stop at the first fault of the corpus, or skip and count them.")
-    limit: int | None = option(None, "Read this many documents at most.", minimum=1)
-    dry_run: bool = option(False, "Read the corpus and say what would be trained, without training.")
-
-    def __post_init__(self) -> None:
-        validate(self)
-
-
+THREE_VALUED = ("lowercase",)
+"""Options that can be switched off on the command line; the other switches are off where they are not given."""
 TRAIN_OPTIONS = TrainOptions
-_ONLY_HOW = {"threads", "max_minutes", "max_steps", "checkpoint_every", "keep_checkpoints", "cache", "dry_run", "config", "preset"}  # fmt: skip
-"""Options that do not change what is learnt; a resumed run may have others."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +54,21 @@ class TrainResult:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
-        summary = asdict(self.summary) if self.summary else None
-        return {"run": str(self.run) if self.run else None, "objective": self.objective, "notes": list(self.notes), "summary": summary}  # fmt: skip
+        return {
+            "run": str(self.run) if self.run else None,
+            "objective": self.objective,
+            "notes": list(self.notes),
+            "summary": asdict(self.summary) if self.summary else None,
+        }
 
 
 def train(
-    objective: str, corpus: str | Path | Iterable[str] | Iterable[Sequence[str]], *, out: str | Path | None = None, **given: Any
-) -> TrainResult:  # fmt: skip
+    objective: str,
+    corpus: str | Path | Iterable[str] | Iterable[Sequence[str]],
+    *,
+    out: str | Path | None = None,
+    **given: Any,
+) -> TrainResult:
     """Train an objective on a corpus.
 
     Args:
@@ -112,18 +89,19 @@ def train(
         Interrupted: by a signal, after a checkpoint was saved.
     """
     method = registry.load("objectives", objective)
-    options, config = _options(objective, method, given)
+    options, config = resolve_options(objective, method, given)
     if out is None and not options.dry_run:
         raise UsageError("the run needs a folder", hint=f"Give --out, for instance --out runs/{objective}.")
-    note = _note_to_screen
+    asked = {"objective": objective, **asdict(config), **options.that_matter()}
+    if out is not None:
+        RunFolder.refuse_early(Path(out), asked)
     source = _source(corpus, options)
     prepared = method().prepare(source, config, _setting(options))
     notes = [*_skipped(source), *prepared.describe()]
     for line in notes:
-        note(line)
+        _note_to_screen(line)
     if out is None or options.dry_run:
         return TrainResult(None, objective, None, tuple(notes))
-    asked = {"objective": objective, **asdict(config), **_what(options)}
     data = {"corpus": source.name, **prepared.data()}
     with RunFolder.open(Path(out), asked, _command(objective, corpus, out, given), data=data) as run:
         summary = _run(prepared, run, options)
@@ -169,41 +147,18 @@ def _task(prepared: Prepared, options: TrainOptions) -> Task:
         from textssl.training.kernel_task import KernelTask
 
         return KernelTask(
-            engine, unit=prepared.unit, num_epochs=prepared.num_epochs, learning_rate=prepared.learning_rate, seed=options.seed
-        )  # fmt: skip
+            engine,
+            unit=prepared.unit,
+            num_epochs=prepared.num_epochs,
+            learning_rate=prepared.learning_rate,
+            seed=options.seed,
+        )
     from textssl.training.gradient_task import GradientTask
     from textssl.training.sparse_sgd import SparseSgd
 
     objective, model, max_visits = prepared.gradients()
     optimizer = SparseSgd(model.parameters(), learning_rate=prepared.learning_rate, max_visits=max_visits)
     return GradientTask(objective, model, optimizer, learning_rate=prepared.learning_rate, device=options.device)
-
-
-def _options(objective: str, method: Any, given: Mapping[str, Any]) -> tuple[TrainOptions, Any]:
-    """The options of the trainer and of the objective: defaults < preset < file < given."""
-    common = {field.name for field in fields(TrainOptions)}
-    own = {field.name for field in fields(method.Config)}
-    for name in given:
-        if name not in common | own:
-            raise UsageError(
-                f"{name} is no option of {objective}",
-                hint=did_you_mean(name, sorted(common | own)) or f"See textssl train {objective} --help.",
-            )
-    options, _ = resolve(TrainOptions, {name: value for name, value in given.items() if name in common})
-    preset = None
-    if options.preset is not None:
-        if options.preset not in method.PRESETS:
-            known = ", ".join(method.PRESETS) or "none"
-            raise UsageError(f"{objective} has no preset {options.preset!r}", hint=f"Its presets: {known}.")
-        preset = method.PRESETS[options.preset]
-    rest = {name: value for name, value in given.items() if name in own - common}
-    config, _ = resolve(method.Config, rest, file=options.config, preset=preset)
-    return options, config
-
-
-def _what(options: TrainOptions) -> dict[str, Any]:
-    """The options that decide what is learnt, for config.toml."""
-    return {name.strip("_"): value for name, value in asdict(options).items() if name not in _ONLY_HOW}
 
 
 def _source(corpus: Any, options: TrainOptions) -> Any:
@@ -235,55 +190,43 @@ def _checked_device(device: str) -> str:
     """The device, if this machine has it; torch is asked only about other devices than the CPU."""
     if device == "cpu":
         return device
+    kind, _, number = device.partition(":")
+    if kind not in ("cuda", "mps") or (number and not number.isdecimal()):
+        raise UsageError(f"device must be cpu, cuda, cuda:N or mps, got {device!r}")
     try:
         import torch
     except ImportError as error:
         raise UsageError(f"the device {device} needs torch", hint='Install it: pip install "textssl[torch]"') from error
-    kind = device.partition(":")[0]
-    if kind not in ("cuda", "mps"):
-        raise UsageError(f"device must be cpu, cuda, cuda:N or mps, got {device!r}")
-    present = torch.cuda.is_available() if kind == "cuda" else torch.backends.mps.is_available()
-    if not present:
+    count = torch.cuda.device_count() if kind == "cuda" else int(torch.backends.mps.is_available())
+    if int(number or 0) >= count:
         raise UsageError(f"this machine has no {device} that torch can use", hint="Give --device cpu.")
     return device
 
 
 def _start(path: Path) -> Start:
-    """The tables of a run's newest checkpoint, or the vectors of a folder or file."""
-    import numpy as np
-
+    """The vectors of a folder or file, and of a run also its options and the tables of its newest checkpoint."""
     from textssl.commands.base import open_vectors
     from textssl.objectives.base import Start
     from textssl.training.checkpoint import load_newest
 
     vectors = open_vectors(path)
-    words = list(vectors.words)
-    checkpoint = load_newest(path / "checkpoints", warn=_note_to_screen) if RunFolder.is_run(path) else None
-    if checkpoint is not None:
-        inputs = next(checkpoint.arrays[name] for name in INPUT_NAMES if name in checkpoint.arrays)
-        outputs = next(checkpoint.arrays[name] for name in ("outputs", "output_table") if name in checkpoint.arrays)
-        return Start(
-            words, {"inputs": np.asarray(inputs, np.float32), "outputs": np.asarray(outputs, np.float32)}, str(path)
-        )
-    tables = {"inputs": np.asarray(vectors.vectors)}
-    if vectors.context is not None:
-        tables["outputs"] = np.asarray(vectors.context)
-    return Start(words, tables, str(path))
+    if not RunFolder.is_run(path):
+        return Start(vectors, None, {}, str(path))
+    run = RunFolder.view(path)
+    checkpoint = load_newest(run.checkpoints, warn=_note_to_screen)
+    return Start(vectors, checkpoint.arrays if checkpoint else None, run.config(), str(path))
 
 
 def _command(objective: str, corpus: Any, out: str | Path, given: Mapping[str, Any]) -> list[str]:
-    """The command line that would do the same, for command.txt."""
-    words = [
-        "textssl",
-        "train",
-        objective,
-        str(corpus) if isinstance(corpus, str | Path) else "DOCUMENTS",
-        "--out",
-        str(out),
-    ]
+    """The command line that does the same, for command.txt; DOCUMENTS stands for what came from Python."""
+    name_of_corpus = str(corpus) if isinstance(corpus, str | Path) else "DOCUMENTS"
+    words = ["textssl", "train", objective, name_of_corpus, "--out", str(out)]
     for name, value in given.items():
-        flag = "--" + name.strip("_").replace("_", "-")
-        words += [flag] if value is True else [flag, str(value)]
+        flag = name.strip("_").replace("_", "-")
+        if isinstance(value, bool):
+            words += [f"--{flag}"] if value else [f"--no-{flag}"] if name in THREE_VALUED else []
+        elif value is not None:
+            words += [f"--{flag}", str(value)]
     return words
 
 

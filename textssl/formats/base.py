@@ -109,10 +109,12 @@ class HasVectors(Protocol):
     """Words with vectors, such as `Embeddings`."""
 
     @property
-    def words(self) -> Words: ...
+    def words(self) -> Words:
+        """The words."""
 
     @property
-    def vectors(self) -> Floats: ...
+    def vectors(self) -> Floats:
+        """The vectors, float32 (V, D)."""
 
 
 class VectorFormat(ABC):

@@ -201,8 +201,8 @@ def _in_threads(blocks: Iterable[bytes], dimension: int, encoding: str) -> Itera
     with ThreadPoolExecutor(THREADS) as pool:
         try:
             while True:
-                for block in islice(remaining, BLOCKS_AHEAD - len(waiting)):
-                    waiting.append(pool.submit(parse_block, block, dimension, encoding))
+                ahead = islice(remaining, BLOCKS_AHEAD - len(waiting))
+                waiting.extend(pool.submit(parse_block, block, dimension, encoding) for block in ahead)
                 if not waiting:
                     return
                 yield waiting.pop(0).result()

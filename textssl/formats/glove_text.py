@@ -17,14 +17,17 @@ class GloveText(VectorFormat):
     suffixes = (".glove",)
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Whether it begins with a row of text and no header; see `VectorFormat.sniff`."""
         first, _, _ = first_lines(head)
         cut = b"\n" not in head
         return parse_header(first) is None and b"\0" not in first and is_row(first, cut=cut)
 
     def read(self, path: Path, options: ReadOptions, report: ReadReport) -> Iterator[VectorBlock]:
+        """Read text without a header; see `VectorFormat.read`."""
         return read_text(path, options, report, header=False)
 
     def write(self, vectors: HasVectors, path: Path) -> None:
+        """Write a line for each word; see `VectorFormat.write`."""
         check_writable(vectors, path)
         with new_file(path, expected_bytes=vectors.vectors.nbytes) as file:
             write_rows(vectors, file)

@@ -42,10 +42,12 @@ class Word2vecBinary(VectorFormat):
     suffixes = (".bin",)
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Whether a header begins it, and then no row of text; see `VectorFormat.sniff`."""
         first, second, cut = first_lines(head)
         return parse_header(first) is not None and bool(second) and not is_row(second, cut=cut)
 
     def read(self, path: Path, options: ReadOptions, report: ReadReport) -> Iterator[VectorBlock]:
+        """Read binary records; see `VectorFormat.read`."""
         check_encoding(options.encoding)
         with ByteStream(path) as stream:
             content = stream.read(HEAD_BYTES)
@@ -64,6 +66,7 @@ class Word2vecBinary(VectorFormat):
             _check_end(records, stream, report)
 
     def write(self, vectors: HasVectors, path: Path) -> None:
+        """Write a header and a record for each word; see `VectorFormat.write`."""
         check_writable(vectors, path)
         width = vectors.vectors.shape[1] * _FLOAT.itemsize
         with new_file(path, expected_bytes=vectors.vectors.nbytes) as file:

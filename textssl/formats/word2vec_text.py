@@ -17,14 +17,17 @@ class Word2vecText(VectorFormat):
     suffixes = (".txt", ".vec", ".w2v")
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Whether a header and a row of text begin it; see `VectorFormat.sniff`."""
         first, second, cut = first_lines(head)
         header = parse_header(first)
         return header is not None and (not second.strip() or is_row(second, cut=cut))
 
     def read(self, path: Path, options: ReadOptions, report: ReadReport) -> Iterator[VectorBlock]:
+        """Read text, with or without a header; see `VectorFormat.read`."""
         return read_text(path, options, report, header=True)
 
     def write(self, vectors: HasVectors, path: Path) -> None:
+        """Write a header and a line for each word; see `VectorFormat.write`."""
         check_writable(vectors, path)
         with new_file(path, expected_bytes=vectors.vectors.nbytes) as file:
             file.write(f"{len(vectors.words)} {vectors.vectors.shape[1]}\n".encode())

@@ -8,12 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from textssl.kernels.random_cpu import U64, random_bits, scaled
-
-from numba import njit  # isort: skip
+from textssl.kernels.random_cpu import U64, inlined, kernel, random_bits, scaled
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def keep_words(
     ids: NDArray[np.integer],
     offsets: NDArray[np.int64],
@@ -21,8 +19,12 @@ def keep_words(
     stop: int,
     keep_threshold: NDArray[np.uint64],
     key: np.uint64,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
-    """The words of ids[start:stop] that subsampling keeps, in order.
+    words: NDArray[np.int64],
+    places: NDArray[np.int64],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+) -> int:
+    """The words of ids[start:stop] that subsampling keeps, in order; returns their number N.
 
     Args:
         ids: word ids of the whole store (T,).
@@ -30,15 +32,10 @@ def keep_words(
         start, stop: positions of the block.
         keep_threshold: (V,) a word is kept if the upper half of its random bits is below this.
         key: stream of the purpose SUBSAMPLE.
-
-    Returns:
-        words (N,), positions (N,), left and right (N,): the kept words of the same document are those from left to
-        right - 1.
+        words: receives the kept words; longer than the block by one, as the next three.
+        places: receives their positions.
+        left, right: receive, for each, the range of kept words of the same document.
     """
-    words = np.empty(stop - start + 1, np.int64)
-    positions = np.empty(stop - start + 1, np.int64)
-    left = np.empty(stop - start + 1, np.int32)
-    right = np.empty(stop - start + 1, np.int32)
     document = np.searchsorted(offsets, start, side="right") - 1
     count, first, position = 0, 0, start
     while position < stop:
@@ -46,21 +43,21 @@ def keep_words(
         for place in range(position, end):
             word = ids[place]
             words[count] = word
-            positions[count] = place
+            places[count] = place
             left[count] = first
             count += (random_bits(key, place) >> U64(32)) < keep_threshold[word]
         right[first:count] = count
         first, position, document = count, end, document + 1
-    return words[:count], positions[:count], left[:count], right[:count]
+    return count
 
 
-@njit(inline="always")
+@inlined
 def half_width(key: np.uint64, position: int, window: int, shrink: int) -> int:
     """How far the window reaches to each side: 1 to `window`, or `window` where shrink is 0."""
     return 1 + scaled(random_bits(key, position), window) if shrink else window
 
 
-@njit(inline="always")
+@inlined
 def draw_word(bits: np.uint64, accept: NDArray[np.uint32], alias: NDArray[np.int32]) -> int:
     """A word of the noise distribution by Walker's alias method, from 64 random bits."""
     column = scaled(bits, accept.shape[0])
@@ -69,7 +66,7 @@ def draw_word(bits: np.uint64, accept: NDArray[np.uint32], alias: NDArray[np.int
     return chosen * np.int64(alias[column]) + (1 - chosen) * column
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def collect_losses(losses: NDArray[np.float32]) -> float:
     """Take what `sgd_step` has collected (nats) and start anew."""
     total = 0.0
@@ -79,7 +76,7 @@ def collect_losses(losses: NDArray[np.float32]) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def fill_uniform(table: NDArray[np.float32], key: np.uint64) -> None:
     """table[row, column] = (u - 1/2) / columns with u in [0, 1) from the upper 24 bits at row * columns + column."""
     rows, columns = table.shape

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from textssl.kernels.simd import LANES
 from textssl.kernels.tables import Table, aligned_floats
-from textssl.kernels.word2vec_cpu import MOST_FACTORS, Members, Shape, Tree, Windows, Workspace, window_kernel
+from textssl.kernels.word2vec_cpu import LOOKAHEAD, MOST_FACTORS, Members, Shape, Tree, Windows, Workspace, window_kernel
 from textssl.randomness import Purpose, stream_key
 
 TILES = (6, 5, 4)
@@ -33,6 +33,7 @@ class Method:
         window: largest distance of a context word.
         width: "dynamic": drawn for every window from 1 to `window`; or "fixed".
         num_negatives: noise words of a window; 0 for hierarchical softmax.
+        negatives_shared: so many windows in a row have the same noise words, whose rows are then still in the cache.
         combine: how CBOW's context rows, or a word's n-grams, make one input.
         input_gradient: what each member of such an input receives: the gradient "divided" by their number (which for the
             mean is the true gradient), or "undivided" (word2vec.c, gensim, fastText).
@@ -44,6 +45,7 @@ class Method:
     window: int
     width: Literal["dynamic", "fixed"]
     num_negatives: int
+    negatives_shared: int
     combine: Literal["mean", "sum"]
     input_gradient: Literal["divided", "undivided"]
     seed: int
@@ -105,7 +107,7 @@ class CpuEngine:
         self._members = _members(method, ngrams, num_words)
         self._tree = _tree(path_points, path_codes)
         self._shape = _shape(method, has_ngrams=ngrams is not None, longest_path=self._tree.longest)
-        self._workspaces = [self._workspace(thread) for thread in range(num_threads)]
+        self._workspaces = [self._workspace(thread, 0) for thread in range(num_threads)]
         self._kernel = window_kernel(self._shape)
 
     @property
@@ -131,6 +133,8 @@ class CpuEngine:
 
     def train_block(self, start: int, stop: int, *, epoch: int, learning_rate: float, thread: int = 0) -> tuple[float, int]:
         """Train on ids[start:stop]; returns the summed loss in nats and the number of pairs. The GIL is free meanwhile."""
+        if stop - start >= len(self._workspaces[thread].words):
+            self._workspaces[thread] = self._workspace(thread, stop - start)
         loss, num_pairs, _ = self._kernel(
             self._ids, self._offsets, start, stop, self._windows(epoch), self._members, self._tree,
             self.inputs.flat, self.outputs.flat, self._workspaces[thread], np.float32(learning_rate),
@@ -140,13 +144,37 @@ class CpuEngine:
     def _windows(self, epoch: int) -> Windows:
         keys = (np.uint64(stream_key(self.method.seed, purpose, epoch)) for purpose in _PURPOSES)
         draws, method = self._draws, self.method
-        return Windows(draws.keep_threshold, draws.accept, draws.alias, method.window, int(method.width == "dynamic"), *keys)
+        width = method.window, int(method.width == "dynamic"), method.negatives_shared
+        return Windows(draws.keep_threshold, draws.accept, draws.alias, *width, *keys)
 
-    def _workspace(self, thread: int) -> Workspace:
-        shape, most = self._shape, _most_outputs(self._shape, self.method.window, self._tree.longest)
-        most_inputs = 1 if shape.composed else 2 * self.method.window
-        scratch = aligned_floats(most * shape.num_chunks * LANES + most_inputs * (most // shape.tile) * LANES)
-        return Workspace(self.inputs.spare_offset(2 * thread), self.outputs.spare_offset(thread), scratch, most)
+    def _workspace(self, thread: int, block: int) -> Workspace:
+        """What a thread needs for blocks of so many words."""
+        shape, method = self._shape, self.method
+        most = _most_outputs(shape, method.window, self._tree.longest)
+        most_inputs = 1 if shape.composed else 2 * method.window
+        places = np.arange(method.num_negatives + 1)
+        labels, weights = np.zeros((2, 2, LANES * most), np.float32)
+        labels[:, 0] = 1
+        weights[:, places // shape.tile * LANES + places % shape.tile] = 1
+        empty_row = self.outputs.spare_offset(thread)
+        return Workspace(
+            words=np.empty(block + 1, np.int64),
+            places=np.empty(block + 1, np.int64),
+            left=np.empty(block + 1, np.int32),
+            right=np.empty(block + 1, np.int32),
+            rows=np.empty(block + 1, np.int64),
+            ring=np.full(LOOKAHEAD * -(-(method.num_negatives + 1) // shape.tile) * shape.tile, empty_row),
+            contexts=np.empty(2 * method.window + 1, np.int64),
+            found=np.empty(self._members.most + 1, np.int64),
+            named=np.empty(most, np.int64),
+            labels=labels.reshape(-1),
+            weights=weights.reshape(-1),
+            composed=np.full(1, self.inputs.spare_offset(2 * thread)),
+            gradient=np.full(1, self.inputs.spare_offset(2 * thread + 1)),
+            empty_row=empty_row,
+            scratch=aligned_floats(most * shape.num_chunks * LANES + most_inputs * (most // shape.tile) * LANES),
+            losses=np.repeat(np.array([0, 1], np.float32), LANES),
+        )
 
 
 _PURPOSES = (Purpose.SUBSAMPLE, Purpose.WINDOW, Purpose.NEGATIVES)

@@ -3,8 +3,10 @@
 Rows lie in flat float32 arrays, a row every `stride` floats; an offset is the position of a row's first float. A row is
 `CHUNKS` vectors of 8 lanes. Arguments in capitals must be constants: what they count is unrolled.
 
-`sgd_step` is one step of gradient descent on N inputs x M outputs, from the rows as they stood:
-    S = X Y^T    G = rate * weight * (label - sigmoid(S))    X += G Y    Y += G^T X
+A step of gradient descent on N inputs x M outputs, from the rows as they stood, comes in two halves, so that other work can
+fill the time in which the last gradients are still under way:
+    `score_pairs`      S = X Y^T    G = rate * weight * (label - sigmoid(S))
+    `apply_gradients`  Y += G^T X   X += G Y
 Outputs are taken in tiles of TILE rows, which together with their changes stay in registers while the inputs pass by.
 """
 
@@ -114,55 +116,84 @@ def add_to_rows(_context: Any, table: Any, offsets: Any, first: Any, count: Any,
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[misc]
-def sgd_step(
-    _context: Any, inputs: Any, input_rows: Any, target_rows: Any, num_inputs: Any,
-    outputs: Any, output_rows: Any, first_output: Any, num_tiles: Any,
+def score_pairs(
+    _context: Any, inputs: Any, input_rows: Any, num_inputs: Any, outputs: Any, output_rows: Any, num_tiles: Any,
     labels: Any, weights: Any, first_lane: Any, scratch: Any, rate: Any, losses: Any, TILE: Any, CHUNKS: Any, WEIGHTED: Any,
 ) -> Any:  # fmt: skip
-    """One step of gradient descent on every pair of an input and an output, from the rows as they stood.
+    """First half of a step of gradient descent: the gradient of every pair of an input and an output, into the scratch.
 
     Args:
         inputs, outputs: float32, flat tables.
-        input_rows, target_rows: int64 (num_inputs,); where the inputs lie, and the rows of the same table that receive their
-            change: the inputs themselves, or, for composed inputs, other rows. A row may be named more than once.
-        output_rows: int64, read from first_output on; num_tiles * TILE of them. A row may be named more than once.
+        input_rows: int64 (num_inputs,); where the inputs lie. A row may be named more than once.
+        output_rows: int64 (num_tiles * TILE,). A row may be named more than once.
         labels, weights: float32, read from first_lane on; lane t of tile k belongs to output k * TILE + t. Weight 0 leaves a
             pair out, and the lanes from TILE to 7 need it.
-        scratch: float32; num_tiles * TILE * CHUNKS * 8 for the outputs as they stood, then num_inputs * num_tiles * 8.
+        scratch: float32; num_tiles * TILE * CHUNKS * 8 for the outputs as they stand, then num_inputs * num_tiles * 8.
         rate: learning rate.
         losses: float32 (16,): lanes 0-7 collect sums in nats; lanes 8-15 collect, unless WEIGHTED, the product of
             1 + exp(-|score|), whose logarithm belongs to the loss: `collect_losses` takes it from time to time.
         TILE: 1 to 6 outputs, as many as registers hold. CHUNKS: vectors of a row.
         WEIGHTED: 1 if weights other than 0 and 1 occur.
-    """  # fmt: skip
+    """
 
     def body(emit: Emitter, tile: int, chunks: int, weighted: int) -> None:
-        step = _Step(emit, tile, chunks, bool(weighted))
+        step = _Step(
+            emit, tile, chunks,
+            inputs=emit.data(0), input_rows=emit.data(1), target_rows=emit.data(1), num_inputs=emit.integer(2),
+            outputs=emit.data(3), output_rows=emit.data(4), num_tiles=emit.integer(5), scratch=emit.data(9),
+        )  # fmt: skip
+        labels, weights = (emit.at(emit.data(position), emit.integer(8)) for position in (6, 7))
+        step.gradients = _Gradients(emit, labels, weights, emit.real(10), emit.data(11), bool(weighted))
         with emit.loop(step.num_tiles) as which:
             step.score_tile(which.index)
+
+    arguments = (inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, labels, weights, first_lane)
+    return _compiled((*arguments, scratch, rate, losses, TILE, CHUNKS, WEIGHTED), 3, body)
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def apply_gradients(
+    _context: Any, inputs: Any, input_rows: Any, target_rows: Any, num_inputs: Any,
+    outputs: Any, output_rows: Any, num_tiles: Any, scratch: Any, TILE: Any, CHUNKS: Any,
+) -> Any:  # fmt: skip
+    """Second half: Y += G^T X and X += G Y from the rows as they stood when `score_pairs` took the gradients.
+
+    Args:
+        target_rows: int64 (num_inputs,); the rows of the inputs' table that receive the inputs' change: the inputs
+            themselves, or, for composed inputs, other rows.
+        inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, scratch, TILE, CHUNKS: as `score_pairs` had them.
+    """
+
+    def body(emit: Emitter, tile: int, chunks: int) -> None:
+        step = _Step(
+            emit, tile, chunks,
+            inputs=emit.data(0), input_rows=emit.data(1), target_rows=emit.data(2), num_inputs=emit.integer(3),
+            outputs=emit.data(4), output_rows=emit.data(5), num_tiles=emit.integer(6), scratch=emit.data(7),
+        )  # fmt: skip
         with emit.loop(step.num_tiles) as which:
             step.change_outputs(which.index)
         with emit.loop(step.num_tiles) as which:
             step.change_inputs(which.index)
 
-    arguments = (inputs, input_rows, target_rows, num_inputs, outputs, output_rows, first_output, num_tiles)
-    return _compiled((*arguments, labels, weights, first_lane, scratch, rate, losses, TILE, CHUNKS, WEIGHTED), 3, body)
+    arguments = (inputs, input_rows, target_rows, num_inputs, outputs, output_rows, num_tiles, scratch)
+    return _compiled((*arguments, TILE, CHUNKS), 2, body)
 
 
 class _Step:
-    """The parts of `sgd_step`; the order of its arguments is known here alone."""
+    """One step: N inputs, M outputs in tiles. Values are LLVM's; pointers point at float32 or int64."""
 
-    def __init__(self, emit: Emitter, tile: int, chunks: int, weighted: bool) -> None:
-        builder = emit.builder
-        self.emit, self.tile, self.chunks, self.weighted = emit, tile, chunks, weighted
-        self.inputs, self.input_rows, self.target_rows = emit.data(0), emit.data(1), emit.data(2)
-        self.num_inputs, self.num_tiles = emit.integer(3), emit.integer(7)
-        self.outputs, self.output_rows = emit.data(4), emit.at(emit.data(5), emit.integer(6))
-        self.labels, self.weights = (emit.at(emit.data(position), emit.integer(10)) for position in (8, 9))
-        self.rate, self.losses = emit.real(12), emit.data(13)
-        self.old_outputs = emit.data(11)
-        self.gradients = emit.at(self.old_outputs, builder.mul(self.num_tiles, INT64(tile * chunks * LANES)))
-        self.gradient_stride = builder.mul(self.num_tiles, INT64(LANES))
+    def __init__(
+        self, emit: Emitter, tile: int, chunks: int, *,
+        inputs: ir.Value, input_rows: ir.Value, target_rows: ir.Value, num_inputs: ir.Value,
+        outputs: ir.Value, output_rows: ir.Value, num_tiles: ir.Value, scratch: ir.Value,
+    ) -> None:  # fmt: skip
+        self.emit, self.tile, self.chunks = emit, tile, chunks
+        self.inputs, self.input_rows, self.target_rows, self.num_inputs = inputs, input_rows, target_rows, num_inputs
+        self.outputs, self.output_rows, self.num_tiles = outputs, output_rows, num_tiles
+        self.old_outputs = scratch
+        self.all_gradients = emit.at(scratch, emit.builder.mul(num_tiles, INT64(tile * chunks * LANES)))
+        self.gradient_stride = emit.builder.mul(num_tiles, INT64(LANES))
+        self.gradients: _Gradients | None = None
 
     def named_rows(self, table: ir.Value, rows: ir.Value, first: ir.Value, count: int) -> list[ir.Value]:
         """Pointers to the rows of `table` that rows[first : first + count] name."""
@@ -176,16 +207,18 @@ class _Step:
         return [emit.at(start, t * size) for t in range(self.tile)]
 
     def score_tile(self, which: ir.Value) -> None:
-        """Copy the tile's outputs, score every input against them and put the gradients into the scratch."""
+        """Score every input against the tile; the first inputs copy its outputs, which costs nothing beside the products."""
         emit, builder = self.emit, self.emit.builder
         lane = builder.mul(which, INT64(LANES))
         rows = self.named_rows(self.outputs, self.output_rows, builder.mul(which, INT64(self.tile)), self.tile)
         copies = self.copied_rows(which)
-        with emit.loop(INT64(self.chunks)) as chunk:
-            position = builder.mul(chunk.index, INT64(LANES))
-            for row, copy in zip(rows, copies, strict=True):
-                emit.store(emit.load(emit.at(row, position)), emit.at(copy, position))
-        self.in_pairs(self.num_inputs, lambda first, count: self.score(first, count, copies, lane))
+        with builder.if_else(builder.icmp_unsigned("==", self.num_inputs, INT64(1))) as (one, more):
+            with one:
+                self.score(INT64(0), 1, rows, lane, copies)
+            with more:
+                self.score(INT64(0), 2, rows, lane, copies)
+                rest = builder.sub(self.num_inputs, INT64(2))
+                self.in_pairs(rest, lambda first, count: self.score(builder.add(first, INT64(2)), count, copies, lane))
 
     def in_pairs(self, count: ir.Value, work: Callable[[ir.Value, int], None]) -> None:
         """work(first, 2) for every two of `count` and work(last, 1) for what is left."""
@@ -195,8 +228,10 @@ class _Step:
         with builder.if_then(builder.trunc(count, ir.IntType(1))):
             work(builder.sub(count, INT64(1)), 1)
 
-    def score(self, first: ir.Value, count: int, outputs: list[ir.Value], lane: ir.Value) -> None:
-        """Scores of `count` inputs against the tile, turned into gradients."""
+    def score(
+        self, first: ir.Value, count: int, outputs: list[ir.Value], lane: ir.Value, copies: Sequence[ir.Value] = ()
+    ) -> None:
+        """Scores of `count` inputs against the tile, turned into gradients; the outputs are copied on request."""
         emit, builder = self.emit, self.emit.builder
         inputs = self.named_rows(self.inputs, self.input_rows, first, count)
         sums = [[self.zero() for _ in outputs] for _ in inputs]
@@ -205,11 +240,14 @@ class _Step:
             x = [emit.load(emit.at(pointer, position)) for pointer in inputs]
             for t, pointer in enumerate(outputs):
                 y = emit.load(emit.at(pointer, position))
+                if copies:
+                    emit.store(y, emit.at(copies[t], position))
                 for row in range(count):
                     builder.store(emit.fma(x[row], y, builder.load(sums[row][t])), sums[row][t])
+        assert self.gradients is not None
         for row in range(count):
             score = emit.sums([builder.load(total) for total in sums[row]])
-            emit.store(self.gradient(score, lane), self.gradient_place(builder.add(first, INT64(row)), lane))
+            emit.store(self.gradients.of(score, lane), self.gradient_place(builder.add(first, INT64(row)), lane))
 
     def zero(self) -> ir.Value:
         """A new variable that is 0 each time the code passes here."""
@@ -218,49 +256,7 @@ class _Step:
         return variable
 
     def gradient_place(self, row: ir.Value, *lanes: ir.Value | int) -> ir.Value:
-        return self.emit.at(self.gradients, self.emit.builder.mul(row, self.gradient_stride), *lanes)
-
-    def gradient(self, score: ir.Value, lane: ir.Value) -> ir.Value:
-        """rate * weight * (label - sigmoid(score)); adds the loss, softplus(score) - label * score, to the losses."""
-        emit, builder = self.emit, self.emit.builder
-        one, zero = emit.splat(1.0), emit.splat(0.0)
-        label, weight = emit.load(emit.at(self.labels, lane)), emit.load(emit.at(self.weights, lane))
-        small = self.exponential(emit.unary("llvm.fabs", score))
-        numerator = builder.select(builder.fcmp_ordered(">", score, zero), one, small)
-        sigmoid = builder.fdiv(numerator, builder.fadd(one, small))
-        above = builder.select(builder.fcmp_unordered(">", score, zero), score, zero)
-        loss = builder.fsub(above, builder.fmul(label, score))
-        if self.weighted:
-            loss = builder.fadd(loss, self.log1p(small))
-        else:
-            product = emit.at(self.losses, LANES)
-            emit.store(builder.fmul(emit.load(product), emit.fma(weight, small, one)), product)
-        emit.store(emit.fma(weight, loss, emit.load(self.losses)), self.losses)
-        return builder.fmul(builder.fmul(builder.fsub(label, sigmoid), weight), emit.splat(self.rate))
-
-    def exponential(self, size: ir.Value) -> ir.Value:
-        """exp(-size) for size >= 0: 2**whole by the exponent's bits, 2**fraction by a polynomial."""
-        emit, builder = self.emit, self.emit.builder
-        largest = emit.splat(LARGEST_SCORE)
-        power = builder.fmul(
-            builder.select(builder.fcmp_ordered("<", size, largest), size, largest), emit.splat(-LOG2_E)
-        )
-        whole = emit.unary("llvm.rint", power)
-        exponent = builder.add(builder.fptosi(whole, VECTOR_INT), ir.Constant(VECTOR_INT, [127] * LANES))
-        scale = builder.bitcast(builder.shl(exponent, ir.Constant(VECTOR_INT, [23] * LANES)), VECTOR)
-        return builder.fmul(self.polynomial(builder.fsub(power, whole), EXP2), scale)
-
-    def log1p(self, small: ir.Value) -> ir.Value:
-        """log(1 + e) = 2 atanh(e / (2 + e)) for e in [0, 1]."""
-        emit, builder = self.emit, self.emit.builder
-        z = builder.fdiv(small, builder.fadd(small, emit.splat(2.0)))
-        return builder.fmul(builder.fadd(z, z), self.polynomial(builder.fmul(z, z), ATANH))
-
-    def polynomial(self, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
-        total = self.emit.splat(coefficients[-1])
-        for coefficient in reversed(coefficients[:-1]):
-            total = self.emit.fma(total, x, self.emit.splat(coefficient))
-        return total
+        return self.emit.at(self.all_gradients, self.emit.builder.mul(row, self.gradient_stride), *lanes)
 
     def change_outputs(self, which: ir.Value) -> None:
         """Y += G^T X for one tile: all inputs, at most SOURCES at a time, added to two outputs at a time."""
@@ -322,3 +318,55 @@ class _Step:
                 totals = [emit.fma(row[s], value, total) for row, total in zip(factors, totals, strict=True)]
             for target, total in zip(targets, totals, strict=True):
                 emit.store(total, emit.at(target, position))
+
+
+class _Gradients:
+    """From scores to gradients and losses, a vector at a time."""
+
+    def __init__(
+        self, emit: Emitter, labels: ir.Value, weights: ir.Value, rate: ir.Value, losses: ir.Value, weighted: bool
+    ) -> None:
+        self.emit, self.labels, self.weights, self.rate = emit, labels, weights, rate
+        self.losses, self.weighted = losses, weighted
+
+    def of(self, score: ir.Value, lane: ir.Value) -> ir.Value:
+        """rate * weight * (label - sigmoid(score)); adds the loss, softplus(score) - label * score, to the losses."""
+        emit, builder = self.emit, self.emit.builder
+        one, zero = emit.splat(1.0), emit.splat(0.0)
+        label, weight = emit.load(emit.at(self.labels, lane)), emit.load(emit.at(self.weights, lane))
+        small = self.exponential(emit.unary("llvm.fabs", score))
+        numerator = builder.select(builder.fcmp_ordered(">", score, zero), one, small)
+        sigmoid = builder.fdiv(numerator, builder.fadd(one, small))
+        above = builder.select(builder.fcmp_unordered(">", score, zero), score, zero)
+        loss = builder.fsub(above, builder.fmul(label, score))
+        if self.weighted:
+            loss = builder.fadd(loss, self.log1p(small))
+        else:
+            product = emit.at(self.losses, LANES)
+            emit.store(builder.fmul(emit.load(product), emit.fma(weight, small, one)), product)
+        emit.store(emit.fma(weight, loss, emit.load(self.losses)), self.losses)
+        return builder.fmul(builder.fmul(builder.fsub(label, sigmoid), weight), emit.splat(self.rate))
+
+    def exponential(self, size: ir.Value) -> ir.Value:
+        """exp(-size) for size >= 0: 2**whole by the exponent's bits, 2**fraction by a polynomial."""
+        emit, builder = self.emit, self.emit.builder
+        largest = emit.splat(LARGEST_SCORE)
+        power = builder.fmul(
+            builder.select(builder.fcmp_ordered("<", size, largest), size, largest), emit.splat(-LOG2_E)
+        )
+        whole = emit.unary("llvm.rint", power)
+        exponent = builder.add(builder.fptosi(whole, VECTOR_INT), ir.Constant(VECTOR_INT, [127] * LANES))
+        scale = builder.bitcast(builder.shl(exponent, ir.Constant(VECTOR_INT, [23] * LANES)), VECTOR)
+        return builder.fmul(self.polynomial(builder.fsub(power, whole), EXP2), scale)
+
+    def log1p(self, small: ir.Value) -> ir.Value:
+        """log(1 + e) = 2 atanh(e / (2 + e)) for e in [0, 1]."""
+        emit, builder = self.emit, self.emit.builder
+        z = builder.fdiv(small, builder.fadd(small, emit.splat(2.0)))
+        return builder.fmul(builder.fadd(z, z), self.polynomial(builder.fmul(z, z), ATANH))
+
+    def polynomial(self, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
+        total = self.emit.splat(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            total = self.emit.fma(total, x, self.emit.splat(coefficient))
+        return total

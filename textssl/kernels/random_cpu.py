@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-import textssl.numba_cache  # noqa: F401  (must come before Numba: it names the folder of the compile cache)
-from numba import njit
+from textssl.text.bits import inlined as inlined
+from textssl.text.bits import kernel as kernel
 
 U64 = np.uint64
 GAMMA = U64(0x9E3779B97F4A7C15)
 FIRST, SECOND = U64(0xBF58476D1CE4E5B9), U64(0x94D049BB133111EB)
 
 
-@njit(inline="always")
+@inlined
 def random_bits(key: np.uint64, index: int) -> np.uint64:
     """64 random bits at position `index` of the stream `key` (textssl.randomness.random_bits)."""
     bits = key + (U64(index) + U64(1)) * GAMMA
@@ -21,7 +21,7 @@ def random_bits(key: np.uint64, index: int) -> np.uint64:
     return bits ^ (bits >> U64(31))
 
 
-@njit(inline="always")
+@inlined
 def scaled(bits: np.uint64, n: int) -> int:
     """The upper 32 bits as a whole number below n (multiply and shift)."""
     return np.int64(((bits >> U64(32)) * U64(n)) >> U64(32))

@@ -1,6 +1,6 @@
 """Skip-gram and CBOW on the CPU: one fused pass over a block of word ids, a step of gradient descent per window.
 
-A window is inputs x outputs (`micro_kernels.sgd_step`):
+A window is inputs x outputs (`micro_kernels.score_pairs and apply_gradients`):
     skip-gram               the rows of the context words   x   the centre word and K noise words, or its path in the tree
     CBOW                    one row, composed of the context words' rows   x   the same outputs
     skip-gram with n-grams  one row, composed of the centre word's rows   x   the context words and K noise words
@@ -21,10 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.kernels.blocks import collect_losses, draw_word, half_width, keep_words
-from textssl.kernels.micro_kernels import add_to_rows, clear_row, combine_rows, prefetch_row, sgd_step
-from textssl.kernels.random_cpu import random_bits
-
-from numba import njit  # isort: skip
+from textssl.kernels.micro_kernels import add_to_rows, apply_gradients, clear_row, combine_rows, prefetch_row, score_pairs
+from textssl.kernels.random_cpu import inlined, kernel, random_bits
 
 LOOKAHEAD = 4
 """Windows between naming a window's outputs and using them: the time their rows have to come from memory."""
@@ -62,6 +60,7 @@ class Windows(NamedTuple):
     alias: NDArray[np.int32]
     window: int
     shrink: int
+    negatives_shared: int
     subsample_key: np.uint64
     window_key: np.uint64
     negatives_key: np.uint64
@@ -90,19 +89,36 @@ class Tree(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """What one thread owns: places behind the tables' last rows, and scratch memory."""
+    """What one thread owns, so that the kernel allocates nothing."""
 
-    composed_row: int
-    """Offset in the inputs: the composed row; the row behind it collects its gradient."""
+    words: NDArray[np.int64]
+    """The kept words of a block; as long as a block and one more, as the next four."""
+    places: NDArray[np.int64]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    rows: NDArray[np.int64]
+    """The offsets of the kept words' rows."""
+    ring: NDArray[np.int64]
+    """The outputs that are named for the next windows."""
+    contexts: NDArray[np.int64]
+    found: NDArray[np.int64]
+    """The members of a composed row."""
+    named: NDArray[np.int64]
+    """The outputs of a window, filled up to whole tiles."""
+    labels: NDArray[np.float32]
+    """Of every lane: those of centre and noise words, and a second time for windows in which some count nothing."""
+    weights: NDArray[np.float32]
+    composed: NDArray[np.int64]
+    """(1,) the offset of the composed row, behind the inputs' last row."""
+    gradient: NDArray[np.int64]
+    """(1,) the offset of the row that collects its gradient."""
     empty_row: int
-    """Offset in the outputs: a row of zeros that fills up a tile."""
+    """The offset of a row of zeros, behind the outputs' last row."""
     scratch: NDArray[np.float32]
-    """On a cache line's border; its size is `scratch_size`."""
-    most_outputs: int
-    """The largest number of outputs of a window, filled up to whole tiles."""
+    losses: NDArray[np.float32]
 
 
-@njit(inline="always")
+@inlined
 def context_rows(rows, low, high, centre, found):  # type: ignore[no-untyped-def]
     """found = rows[low:high] without the centre; returns their number."""
     count = 0
@@ -112,7 +128,7 @@ def context_rows(rows, low, high, centre, found):  # type: ignore[no-untyped-def
     return count
 
 
-@njit(inline="always")
+@inlined
 def member_rows(words, low, high, skipped, members, stride, found):  # type: ignore[no-untyped-def]
     """found = the rows of words[low:high] without the skipped one, each followed by its n-grams' rows; their number."""
     count = 0
@@ -127,24 +143,24 @@ def member_rows(words, low, high, skipped, members, stride, found):  # type: ign
     return count
 
 
-@njit(inline="always")
-def noise_outputs(ring, slot, num_outputs, num_padded, tile, outputs, pattern):  # type: ignore[no-untyped-def]
+@inlined
+def noise_outputs(ring, slot, num_outputs, num_padded, tile, outputs, weights):  # type: ignore[no-untyped-def]
     """Centre word and noise words as outputs; returns the first lane of their labels and weights: 0, or that of the second
-    half of the pattern when a noise word is the centre word and counts nothing."""
+    half of the weights when a noise word is the centre word and counts nothing."""
     masked = False
     for output in range(num_padded):
         outputs[output] = ring[slot + output]
         masked |= (output > 0) & (outputs[output] == outputs[0])
     if not masked:
         return 0
-    first_lane = pattern.shape[1] // 2
+    first_lane = weights.shape[0] // 2
     for output in range(1, num_outputs):
-        pattern[1, first_lane + output // tile * 8 + output % tile] = outputs[output] != outputs[0]
+        weights[first_lane + output // tile * 8 + output % tile] = outputs[output] != outputs[0]
     return first_lane
 
 
-@njit(inline="always")
-def path_outputs(words, low, high, skipped, tree, stride, outputs, pattern, tile):  # type: ignore[no-untyped-def]
+@inlined
+def path_outputs(words, low, high, skipped, tree, stride, outputs, labels, weights, tile):  # type: ignore[no-untyped-def]
     """The nodes on the paths of words[low:high] as outputs, label 1 where the code is 0; returns their number."""
     count = 0
     for place in range(low, high):
@@ -152,19 +168,19 @@ def path_outputs(words, low, high, skipped, tree, stride, outputs, pattern, tile
             for step in range(tree.offsets[words[place]], tree.offsets[words[place] + 1]):
                 lane = count // tile * 8 + count % tile
                 outputs[count] = tree.points[step] * stride
-                pattern[0, lane], pattern[1, lane] = 1 - tree.codes[step], 1
+                labels[lane], weights[lane] = 1 - tree.codes[step], 1
                 count += 1
     return count
 
 
-@njit(inline="always")
-def context_outputs(contexts, num_contexts, ring, slot, num_negatives, outputs, pattern, tile):  # type: ignore[no-untyped-def]
+@inlined
+def context_outputs(contexts, num_contexts, ring, slot, num_negatives, outputs, labels, weights, tile):  # type: ignore[no-untyped-def]
     """Context words (label 1) and noise words as outputs; returns their number. A noise word stands for one in each of the
     window's pairs, so it weighs as much as there are pairs, less those whose context word it is."""
     for output in range(num_contexts):
         lane = output // tile * 8 + output % tile
         outputs[output] = contexts[output]
-        pattern[0, lane], pattern[1, lane] = 1, 1
+        labels[lane], weights[lane] = 1, 1
     for noise in range(num_negatives):
         output, row = num_contexts + noise, ring[slot + noise]
         lane = output // tile * 8 + output % tile
@@ -172,21 +188,21 @@ def context_outputs(contexts, num_contexts, ring, slot, num_negatives, outputs, 
         for other in range(num_contexts):
             weight -= contexts[other] == row
         outputs[output] = row
-        pattern[0, lane], pattern[1, lane] = 0, weight
+        labels[lane], weights[lane] = 0, weight
     return num_contexts + num_negatives
 
 
-@njit(inline="always")
-def fill_tile(count, empty_row, outputs, pattern, tile):  # type: ignore[no-untyped-def]
+@inlined
+def fill_tile(count, empty_row, outputs, labels, weights, tile):  # type: ignore[no-untyped-def]
     """Fill the last tile up with empty outputs of weight 0; returns the number of tiles."""
     num_tiles = (count + tile - 1) // tile
     for output in range(count, num_tiles * tile):
         outputs[output] = empty_row
-        pattern[1, output // tile * 8 + output % tile] = 0
+        weights[output // tile * 8 + output % tile] = 0
     return num_tiles
 
 
-@njit(inline="always")
+@inlined
 def draw_noise(ring, slot, position, num_negatives, stride, windows, outputs, CHUNKS):  # type: ignore[no-untyped-def]
     """Name the noise words of a window to come and ask for their rows."""
     for noise in range(num_negatives):
@@ -196,7 +212,7 @@ def draw_noise(ring, slot, position, num_negatives, stride, windows, outputs, CH
         prefetch_row(outputs, row, CHUNKS)
 
 
-@njit(inline="always")
+@inlined
 def prefetch_ngrams(word, members, stride, inputs, CHUNKS):  # type: ignore[no-untyped-def]
     """Ask for the rows of a word's n-grams."""
     for place in range(members.offsets[word], members.offsets[word + 1]):
@@ -215,23 +231,15 @@ def window_kernel(shape: Shape) -> Callable[..., tuple[float, int, int]]:
     CHUNKS, STRIDE, TILE, NEGATIVES, COMPOSED, CENTRE_IS_INPUT, HAS_NGRAMS, EXACT = shape
     PADDED = -(-(NEGATIVES + 1) // TILE) * TILE
 
-    @njit(nogil=True, cache=True)
+    @kernel
     def run(ids, offsets, start, stop, windows, members, tree, inputs, outputs, workspace, rate):  # type: ignore[no-untyped-def]
-        words, places, left, right = keep_words(ids, offsets, start, stop, windows.keep_threshold, windows.subsample_key)
-        rows = words * STRIDE
-        ring = np.full(LOOKAHEAD * PADDED, workspace.empty_row)
-        contexts, found = np.empty(2 * windows.window + 1, np.int64), np.empty(members.most + 1, np.int64)
-        named = np.empty(workspace.most_outputs, np.int64)
-        pattern = np.zeros((2, 2 * 8 * workspace.most_outputs), np.float32)
-        for lane in (0, 8 * workspace.most_outputs):
-            pattern[0, lane] = 1
-            for output in range(NEGATIVES + 1):
-                pattern[1, lane + output // TILE * 8 + output % TILE] = 1
-        composed, gradient = np.full(1, workspace.composed_row), np.full(1, workspace.composed_row + STRIDE)
-        losses = np.zeros(16, np.float32)
-        losses[8:] = 1
-        loss, num_pairs, num_factors, count = 0.0, 0, 0, 0
-        for centre in range(-LOOKAHEAD, len(words)):
+        words, places, left, right, rows, ring, contexts, found, named, labels, weights, composed, gradient, empty_row, scratch, losses = workspace  # fmt: skip
+        num_words = keep_words(ids, offsets, start, stop, windows.keep_threshold, windows.subsample_key, words, places, left, right)  # fmt: skip
+        for place in range(num_words):
+            rows[place] = words[place] * STRIDE
+        input_rows, target_rows = (composed, gradient) if COMPOSED else (contexts, contexts)
+        loss, num_pairs, num_factors, count, num_contexts, num_inputs, num_tiles, first_lane = 0.0, 0, 0, 0, 0, 0, 0, 0
+        for centre in range(-LOOKAHEAD, num_words):
             ahead = centre + LOOKAHEAD
             slot = ahead % LOOKAHEAD * PADDED
             if centre >= 0:
@@ -240,45 +248,53 @@ def window_kernel(shape: Shape) -> Callable[..., tuple[float, int, int]]:
                 num_contexts = context_rows(rows, low, high, centre, contexts)
                 first_lane, num_tiles = 0, PADDED // TILE
                 if NEGATIVES == 0 and CENTRE_IS_INPUT:
-                    count = path_outputs(words, low, high, centre, tree, STRIDE, named, pattern, TILE)
+                    count = path_outputs(words, low, high, centre, tree, STRIDE, named, labels, weights, TILE)
                 elif NEGATIVES == 0:
-                    count = path_outputs(words, centre, centre + 1, -1, tree, STRIDE, named, pattern, TILE)
+                    count = path_outputs(words, centre, centre + 1, -1, tree, STRIDE, named, labels, weights, TILE)
                 elif CENTRE_IS_INPUT:
-                    count = context_outputs(contexts, num_contexts, ring, slot, NEGATIVES, named, pattern, TILE)
+                    count = context_outputs(contexts, num_contexts, ring, slot, NEGATIVES, named, labels, weights, TILE)
                 else:
-                    first_lane = noise_outputs(ring, slot, NEGATIVES + 1, PADDED, TILE, named, pattern)
+                    first_lane = noise_outputs(ring, slot, NEGATIVES + 1, PADDED, TILE, named, weights)
                 if NEGATIVES == 0 or CENTRE_IS_INPUT:
-                    num_tiles = fill_tile(count, workspace.empty_row, named, pattern, TILE)
+                    num_tiles = fill_tile(count, empty_row, named, labels, weights, TILE)
                 if num_factors + num_contexts * num_tiles > MOST_FACTORS:
                     loss += collect_losses(losses)
                     num_factors = 0
-                if COMPOSED and num_contexts > 0:
+                num_inputs = num_contexts
+                if COMPOSED:
+                    num_inputs = min(num_contexts, 1)
                     if CENTRE_IS_INPUT:
                         count = member_rows(words, centre, centre + 1, -1, members, STRIDE, found)
                     elif HAS_NGRAMS:
                         count = member_rows(words, low, high, centre, members, STRIDE, found)
                     else:
                         count = context_rows(rows, low, high, centre, found)
-                    scale = np.float32(1 / count if members.mean else 1)
+                    scale = np.float32(1 / max(count, 1) if members.mean else 1)
                     combine_rows(inputs, found, 0, count, scale, composed[0], CHUNKS)
                     clear_row(inputs, gradient[0], CHUNKS)
-                    sgd_step(inputs, composed, gradient, 1, outputs, named, 0, num_tiles, pattern[0], pattern[1], first_lane, workspace.scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip
-                    scale = np.float32(1 / count if members.divide_gradient else 1)
-                    add_to_rows(inputs, found, 0, count, scale, gradient[0], CHUNKS)
-                    num_factors += num_tiles
-                    num_pairs += num_contexts if CENTRE_IS_INPUT else 1
-                elif num_contexts > 0:
-                    sgd_step(inputs, contexts, contexts, num_contexts, outputs, named, 0, num_tiles, pattern[0], pattern[1], first_lane, workspace.scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip
-                    num_factors += num_contexts * num_tiles
-                    num_pairs += num_contexts
-            if ahead < len(words):
+                if num_inputs > 0:
+                    score_pairs(inputs, input_rows, num_inputs, outputs, named, num_tiles, labels, weights, first_lane, scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip
+            if ahead < num_words:  # work that fills the time until the gradients are there
                 prefetch_row(inputs, rows[ahead], CHUNKS)
                 if NEGATIVES > 0 and not CENTRE_IS_INPUT:
                     ring[slot] = rows[ahead]
                     prefetch_row(outputs, rows[ahead], CHUNKS)
-                draw_noise(ring, slot + 1 - CENTRE_IS_INPUT, places[ahead], NEGATIVES, STRIDE, windows, outputs, CHUNKS)
+                first_noise = slot + 1 - CENTRE_IS_INPUT
+                if ahead % windows.negatives_shared == 0:
+                    draw_noise(ring, first_noise, places[ahead], NEGATIVES, STRIDE, windows, outputs, CHUNKS)
+                else:
+                    last_noise = (ahead - 1) % LOOKAHEAD * PADDED + 1 - CENTRE_IS_INPUT
+                    for noise in range(NEGATIVES):
+                        ring[first_noise + noise] = ring[last_noise + noise]
                 if HAS_NGRAMS:
                     prefetch_ngrams(words[ahead], members, STRIDE, inputs, CHUNKS)
-        return loss + collect_losses(losses), num_pairs, len(words)
+            if num_inputs > 0:
+                apply_gradients(inputs, input_rows, target_rows, num_inputs, outputs, named, num_tiles, scratch, TILE, CHUNKS)  # fmt: skip
+                num_factors += num_inputs * num_tiles
+                num_pairs += num_contexts if CENTRE_IS_INPUT or not COMPOSED else 1
+                if COMPOSED:
+                    scale = np.float32(1 / count if members.divide_gradient else 1)
+                    add_to_rows(inputs, found, 0, count, scale, gradient[0], CHUNKS)
+        return loss + collect_losses(losses), num_pairs, num_words
 
     return run

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textssl.text.sources import Source
+
+if TYPE_CHECKING:
+    from textssl.embeddings import Embeddings
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Setting:
         num_threads: of the CPU kernels and readers.
         device: "cpu", "cuda" and so on.
         cache: folder of the token stores; None for the user's cache.
-        start: tables of an earlier run to go on from, by name, with the words of their rows; None for a fresh start.
+        start: what to go on from; None for a fresh start.
     """
 
     seed: int
@@ -34,16 +37,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Start:
-    """Words, and for each of them a row in every table.
+    """What an earlier run, a folder or a file holds.
 
     Args:
-        words: W words.
-        tables: "inputs" float32 (W, D) and perhaps "outputs" (W, D).
-        source: where they come from, for messages.
+        vectors: words and their vectors.
+        tables: the state of the run's task by name, or None where there is no run.
+        config: the options of the run; empty where there is none.
+        source: where all this comes from, for messages.
     """
 
-    words: list[str]
-    tables: Mapping[str, NDArray[np.float32]]
+    vectors: Embeddings
+    tables: Mapping[str, NDArray[Any]] | None
+    config: Mapping[str, Any]
     source: str
 
 
@@ -76,7 +81,7 @@ class Prepared(Protocol):
 
 
 class Objective(Protocol):
-    """A method by name. `Config` is a frozen dataclass made with `config.option`, `PRESETS` named sets of its options."""
+    """A method by name; `Config` is a frozen dataclass made with `config.option`, `PRESETS` are sets of options."""
 
     Config: type
     PRESETS: Mapping[str, Mapping[str, Any]]

@@ -225,8 +225,15 @@ def reference_parts(
     empty = np.zeros(1, np.uint32), np.zeros(1, np.int32)
     accept, alias = prepared.noise() if prepared.num_negatives else empty
     settings = WindowSettings(
-        prepared.setting.seed, config.window, config.window_width, prepared.keep_threshold, prepared.num_negatives, accept, alias
-    )  # fmt: skip
+        seed=prepared.setting.seed,
+        window=config.window,
+        width=config.window_width,
+        keep_thresholds=prepared.keep_threshold,
+        num_negatives=prepared.num_negatives,
+        negatives_shared=config.negatives_shared,
+        noise_accept=accept,
+        noise_alias=alias,
+    )
     objective = ReferenceWindows(
         store.ids,
         store.offsets,

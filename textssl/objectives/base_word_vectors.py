@@ -15,8 +15,9 @@ from textssl.config import option, validate
 from textssl.embeddings_folder import VectorFolder, save_folder
 from textssl.errors import UsageError
 from textssl.neighbours import row_norms
-from textssl.ngram_table import NgramTable
 from textssl.objectives.base import Setting
+from textssl.objectives.base_subwords import ngram_table, subword_vectors
+from textssl.objectives.base_warm_start import TABLES, WarmStart
 from textssl.randomness import Purpose, stream_key
 from textssl.text.draws import HuffmanCodes, alias_table, huffman
 from textssl.text.ngrams import NgramRows, ngram_rows
@@ -37,25 +38,35 @@ class WordVectorsConfig:
 
     dim: int = option(100, "Numbers of a vector.", minimum=1, maximum=65_536)
     window: int = option(5, "Largest distance of a context word, to both sides.", minimum=1, maximum=1_000)
-    window_width: Literal["dynamic", "fixed"] = option("dynamic", "Draw each window's width from 1 to --window, or not.")
-    output: Literal["negative_sampling", "hierarchical_softmax"] = option("negative_sampling", "How a word is predicted.")
+    window_width: Literal["dynamic", "fixed"] = option(
+        "dynamic", "Draw each window's width from 1 to --window, or not."
+    )
+    output: Literal["negative_sampling", "hierarchical_softmax"] = option(
+        "negative_sampling", "How a word is predicted."
+    )
     negatives: int = option(5, "Noise words for each window, with negative sampling.", minimum=1, maximum=1_000)
+    negatives_shared: int = option(1, "So many windows in a row share their noise words; more is faster.", minimum=1)
     noise_exponent: float = option(0.75, "Noise words are drawn by count to this power.")
     subsample: float = option(1e-4, "Frequency above which words are left out at random; 0 keeps all.", minimum=0)
     epochs: int = option(5, "Passes over the corpus.", minimum=1)
     learning_rate: float = option(0.05, "At the start; it falls linearly to a ten-thousandth.", above=0)
     min_count: int = option(5, "Leave out words that come less often.", minimum=1)
     max_vocabulary: int | None = option(None, "Keep so many of the most frequent words at most.", minimum=2)
-    tokenizer: Literal["whitespace", "words"] = option("whitespace", "Words by white space, or by Unicode's rules (prose).")
+    tokenizer: Literal["whitespace", "words"] = option(
+        "whitespace", "Words by white space, or by Unicode's rules (prose)."
+    )
     lowercase: bool | None = option(None, "Write words in small letters; by default only with --tokenizer words.")
     phrases: int = option(0, "Passes that join frequent pairs of words: 1 for pairs, 2 for longer phrases.", minimum=0)
     phrase_threshold: float = option(100.0, "Score above which a pair is a phrase; more gives fewer.", above=0)
     min_n: int = option(0, "Shortest character n-gram of a word (fastText: 3); 0 trains whole words only.", minimum=0)
     max_n: int = option(0, "Longest character n-gram of a word (fastText: 6).", minimum=0, maximum=100)
-    buckets: int = option(2_000_000, "N-grams are hashed into so many buckets; only those in use take memory.", minimum=1)
+    buckets: int = option(
+        2_000_000, "N-grams are hashed into so many buckets; only those in use take memory.", minimum=1
+    )
     combine: Literal["mean", "sum"] = option("mean", "How the rows of one input are combined (CBOW, n-grams).")
     input_gradient: Literal["undivided", "divided"] = option(
-        "undivided", "What each of these rows receives: the whole gradient (word2vec.c), or its share (the true gradient)."
+        "undivided",
+        "What each of these rows receives: the whole gradient (word2vec.c), or its share (the true gradient).",
     )
     keep_context: bool = option(False, "Keep the context (output) vectors in the model too.")
     engine: Engine = option("auto", "cpu: fused kernels. reference: automatic differentiation on any device.")
@@ -96,7 +107,8 @@ class WordVectors:
         self.method, self.store, self.config, self.setting = method, store, config, setting
         self.engine = _chosen_engine(config.engine, setting.device)
         self.num_epochs, self.learning_rate = config.epochs, config.learning_rate
-        self._check_start()
+        start = setting.start
+        self._start = WarmStart(start, store.vocabulary, dim=config.dim, output=config.output) if start else None
 
     @cached_property
     def ngrams(self) -> NgramRows | None:
@@ -144,6 +156,8 @@ class WordVectors:
         size = rows * (-(-config.dim // 16) * 64)
         where = f"{self.setting.num_threads} threads" if self.engine == "cpu" else self.setting.device
         lines.append(f"{rows * config.dim:,} parameters, {size / 2**20:,.0f} MiB; engine {self.engine} on {where}")
+        if self._start is not None:
+            lines.append(self._start.describe())
         return lines
 
     def data(self) -> dict[str, Any]:
@@ -164,7 +178,7 @@ class WordVectors:
             self.store.offsets,
             method=Method(
                 self.method, config.dim, config.window, config.window_width, self.num_negatives,
-                config.combine, config.input_gradient, self.setting.seed,
+                config.negatives_shared, config.combine, config.input_gradient, self.setting.seed,
             ),
             draws=Draws(self.keep_threshold, *(self.noise() if self.num_negatives else empty)),
             num_ngram_rows=self.ngrams.num_rows if self.ngrams else 0,
@@ -190,17 +204,8 @@ class WordVectors:
         from textssl.kernels.blocks import fill_uniform
 
         fill_uniform(inputs, np.uint64(stream_key(self.setting.seed, Purpose.INITIALISE)))
-        start = self.setting.start
-        if start is None:
-            return
-        places = self.store.vocabulary.words.find_many(start.words)
-        known = places >= 0
-        for name, table in (("inputs", inputs), ("outputs", outputs)):
-            if name in start.tables:
-                rows = start.tables[name]
-                table[places[known]] = rows[: len(places)][known]
-                if len(rows) > len(places):
-                    table[len(self.store.vocabulary) :] = rows[len(places) :]
+        if self._start is not None:
+            self._start.fill(inputs, outputs, self.ngrams)
 
     def save(self, folder: Path, tables: Mapping[str, NDArray[np.generic[Any]]]) -> None:
         """Write the vector folder: words, vectors, counts, and on request context vectors and n-grams."""
@@ -208,35 +213,19 @@ class WordVectors:
         vocabulary, ngrams = self.store.vocabulary, None
         vectors = inputs[: len(vocabulary)]
         if self.ngrams:
-            vectors, ngrams = _subword_vectors(inputs, self.ngrams), _ngram_table(inputs, self.ngrams)
+            vectors, ngrams = subword_vectors(inputs, self.ngrams), ngram_table(inputs, self.ngrams)
         context = outputs if self.config.keep_context and self.config.output == "negative_sampling" else None
         content = VectorFolder(vocabulary.words, vectors, row_norms(vectors), vocabulary.counts, context, ngrams)
         save_folder(folder, content, metadata={"objective": self.method, "dim": self.config.dim}, replace=True)
-
-    def _check_start(self) -> None:
-        start = self.setting.start
-        if start is None:
-            return
-        dim = start.tables["inputs"].shape[1]
-        if dim != self.config.dim:
-            raise UsageError(f"holds vectors of {dim} numbers, expected {self.config.dim}", where=start.source, hint=f"Give --dim {dim}.")  # fmt: skip
-        if len(start.tables["inputs"]) > len(start.words):
-            same = start.words == list(self.store.vocabulary.words)
-            if not same or len(start.tables["inputs"]) != self.num_input_rows:
-                raise UsageError(
-                    "a run with n-grams can only go on with the same words and n-grams",
-                    where=start.source,
-                    hint="Train on the same corpus with the same --min-count, --min-n, --max-n and --buckets.",
-                )
-        if not (self.store.vocabulary.words.find_many(start.words) >= 0).any():
-            raise UsageError("shares no word with the corpus", where=start.source, hint="Give vectors of the same language and writing.")  # fmt: skip
 
 
 def prepare_store(source: Source, config: WordVectorsConfig, setting: Setting) -> TokenStore:
     """The corpus as ids, phrases joined."""
     store = build_store(source, config.store_settings, cache=setting.cache, threads=setting.num_threads)
     for _ in range(config.phrases):
-        phrases = find_phrases(store, min_count=config.min_count, threshold=config.phrase_threshold, threads=setting.num_threads)  # fmt: skip
+        phrases = find_phrases(
+            store, min_count=config.min_count, threshold=config.phrase_threshold, threads=setting.num_threads
+        )
         store = derive_store(store, phrases, setting.cache, threads=setting.num_threads)
     return store
 
@@ -245,28 +234,13 @@ def _chosen_engine(engine: Engine, device: str) -> Literal["cpu", "reference"]:
     if engine == "auto":
         return "cpu" if device == "cpu" else "reference"
     if engine == "cpu" and device != "cpu":
-        raise UsageError(f"the engine cpu runs on the device cpu, got {device}", hint="Give --engine reference with this device.")  # fmt: skip
+        raise UsageError(
+            f"the engine cpu runs on the device cpu, got {device}", hint="Give --engine reference with this device."
+        )
     return engine
 
 
-def _in_and_out(tables: Mapping[str, NDArray[np.generic[Any]]]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _in_and_out(tables: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The two tables by the names of either engine's state."""
-    if "inputs" in tables:
-        return tables["inputs"], tables["outputs"]
-    return tables["input_table"], tables["output_table"]
-
-
-def _subword_vectors(inputs: NDArray[np.float32], ngrams: NgramRows) -> NDArray[np.float32]:
-    """The mean of each word's own row and its n-grams' rows (V, D)."""
-    num_words = len(ngrams.offsets) - 1
-    vectors = np.array(inputs[:num_words])
-    for word in range(num_words):
-        rows = ngrams.rows[ngrams.offsets[word] : ngrams.offsets[word + 1]]
-        if len(rows):
-            vectors[word] = (vectors[word] + inputs[num_words:][rows].sum(0)) / (1 + len(rows))
-    return vectors
-
-
-def _ngram_table(inputs: NDArray[np.float32], ngrams: NgramRows) -> NgramTable:
-    rows = inputs[len(ngrams.offsets) - 1 :][ngrams.row_of_bucket]
-    return NgramTable(rows, ngrams.buckets_in_use, ngrams.min_n, ngrams.max_n, ngrams.buckets)
+    inputs, outputs = next(names for names in TABLES if names[0] in tables)
+    return tables[inputs], tables[outputs]

@@ -1,6 +1,7 @@
 """CBOW: predict each word from the words around it together; faster than skip-gram.
 
-Source: Mikolov, Sutskever, Chen, Corrado, Dean 2013 (arXiv 1310.4546); Mikolov, Chen, Corrado, Dean 2013 (arXiv 1301.3781).
+Source: Mikolov, Chen, Corrado, Dean 2013 (arXiv 1301.3781); Mikolov, Sutskever, Chen, Corrado, Dean 2013 (arXiv
+1310.4546).
 """
 
 from __future__ import annotations

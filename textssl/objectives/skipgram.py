@@ -1,6 +1,7 @@
 """Skip-gram: predict each word from every word around it; the classic for word vectors and analogies.
 
-Source: Mikolov, Sutskever, Chen, Corrado, Dean 2013 (arXiv 1310.4546); Mikolov, Chen, Corrado, Dean 2013 (arXiv 1301.3781).
+Source: Mikolov, Chen, Corrado, Dean 2013 (arXiv 1301.3781); Mikolov, Sutskever, Chen, Corrado, Dean 2013 (arXiv
+1310.4546).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class SkipGramConfig(WordVectorsConfig):
 
 
 class SkipGram:
-    """Each context word's row is scored against the centre word; with n-grams, the centre word's rows against each context."""
+    """Each context word is scored against the centre word; with n-grams, the centre word against each context word."""
 
     Config = SkipGramConfig
     PRESETS: Mapping[str, Mapping[str, Any]] = {

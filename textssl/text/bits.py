@@ -8,10 +8,10 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-import textssl.numba_cache  # noqa: F401  (sets the place of Numba's cache)
+import textssl.text.compiler  # noqa: F401  (sets the place of Numba's cache)
 
 # Without its reference counts (_nrt=False) Numba's arrays cost nothing in a loop, and pasted helpers (inline) need no
 # call that hands whole arrays over: together they make the scanner twice as fast. Such code cannot allocate arrays.
@@ -49,6 +49,22 @@ def trailing_zeros(_typing, value):  # type: ignore[no-untyped-def]  # noqa: ANN
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), codegen
+
+
+@intrinsic
+def prefetch(_typing, array, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Ask for the cache line of array[index], which will be read soon."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.gep(data, [context.cast(builder, arguments[1], signature.args[1], types.int64)])
+        integer, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, integer, integer, integer])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.bitcast(place, byte), integer(0), integer(3), integer(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, index), codegen
 
 
 @inlined

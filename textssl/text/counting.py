@@ -95,7 +95,9 @@ def count_words(
     Raises:
         ResourceError: the disk is full.
     """
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with translated(folder / "text store", 0):
+        scratch = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed by the next statement)
+    with scratch as file:
         counting = _Counting(file, folder, normalise, lowercase=lowercase, max_distinct=max_distinct, threads=threads)
         pieces = cut(blocks, span_bytes=span_bytes)
         with ThreadPoolExecutor(threads) as executor:

@@ -193,7 +193,8 @@ def derive_store(store: TokenStore, phrases: Phrases, cache: Path | None = None,
     fingerprint = hashlib.sha256(f"{store.path.name} {listing}".encode()).hexdigest()
     settings = store.metadata["settings"]
     about = {"name": store.metadata["name"], "fingerprint": fingerprint, "settings": settings}
-    make_folder(cache)
+    with translated(cache / "text store", 0):
+        make_folder(cache)
     target = cache / store_key(fingerprint, settings)
 
     def counted() -> Counted:

@@ -10,11 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from textssl.text.bits import finish, first_bytes, kernel, load_chunk, mix, trailing_zeros, white_space
-from textssl.text.word_table import MAX_WORD_BYTES, WordTable, find_or_add
+from textssl.text.bits import (
+    finish,
+    first_bytes,
+    inlined,
+    kernel,
+    load_chunk,
+    mix,
+    prefetch,
+    trailing_zeros,
+    white_space,
+)
+from textssl.text.word_table import MAX_WORD_BYTES, WordTable, find_or_add, slot_of
 
 DOCUMENT_END = -1
-_NEWLINE = 10
+_NEWLINE, _SPACE = 10, 32
+_BATCH = 128
 _POSITION, _WRITTEN, _NUM_OVER_LONG = range(3)
 
 
@@ -48,20 +59,60 @@ def scan(text: NDArray[np.uint8], table: WordTable) -> Scanned:
     text.flags.writeable = False  # one compiled form serves both what was read and what was rewritten
     ordinals = np.empty(len(text) + 1, dtype=np.int32)  # only the pages that are written take memory
     state = np.zeros(3, dtype=np.int64)
-    while not _scan(text, ordinals, state, *table.arrays()):
+    places = np.empty((_BATCH, 2), dtype=np.int64)
+    keys = np.empty((_BATCH, 2), dtype=np.uint64)
+    while not _scan(text, ordinals, state, places, keys, *table.arrays()):
         table.grow()
     return Scanned(ordinals[: state[_WRITTEN]].copy(), int(state[_NUM_OVER_LONG]))
 
 
 @kernel
-def _scan(text, ordinals, state, slots, arena, starts, counts, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Go on from state[_POSITION]; False when the table must grow first."""
+def _scan(text, ordinals, state, places, keys, slots, arena, starts, counts, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Go on from state[_POSITION]; False when the table must grow first.
+
+    Tokens are found and hashed a batch at a time, and looked up after that: their slots are on the way to the processor
+    meanwhile, and one lookup does not wait for the other.
+    """
+    while state[_POSITION] < len(text):
+        num_tokens = _find_tokens(text, state, places, keys, slots)
+        written = state[_WRITTEN]
+        for token in range(num_tokens):
+            begin, length = places[token, 0], places[token, 1]
+            if length == 0:
+                # Documents without words are left out at the end, so one mark is enough for any number of newlines.
+                if written == 0 or ordinals[written - 1] != DOCUMENT_END:
+                    ordinals[written] = DOCUMENT_END
+                    written += 1
+                continue
+            if length > MAX_WORD_BYTES:
+                state[_NUM_OVER_LONG] += 1
+                continue
+            ordinal = find_or_add(
+                text, begin, length, keys[token, 0], keys[token, 1], slots, arena, starts, counts, size
+            )
+            if ordinal < 0:
+                state[_POSITION] = begin
+                state[_WRITTEN] = written
+                return False
+            counts[ordinal] += 1
+            ordinals[written] = ordinal
+            written += 1
+        state[_WRITTEN] = written
+    return True
+
+
+@inlined
+def _find_tokens(text, state, places, keys, slots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Find the next tokens from state[_POSITION] on; how many.
+
+    Args:
+        places: takes where each token begins and its length, 0 for a newline.
+        keys: takes its first 8 bytes (zeros after its end) and its hash.
+    """
     end = len(text)
     position = state[_POSITION]
-    written = state[_WRITTEN]
-    over_long = state[_NUM_OVER_LONG]
-    complete = True
-    while position < end:
+    found = 0
+    while position < end and found < len(places):
         begin = position
         chunk = load_chunk(text, position, end)
         stops = white_space(chunk)
@@ -76,29 +127,20 @@ def _scan(text, ordinals, state, slots, arena, starts, counts, size):  # type: i
         position += rest
         length = position - begin
         if length == 0:
-            # Documents without words are left out at the end, so one mark is enough for any number of newlines.
-            if text[position] == _NEWLINE and (written == 0 or ordinals[written - 1] != DOCUMENT_END):
-                ordinals[written] = DOCUMENT_END
-                written += 1
+            if text[position] == _NEWLINE:
+                places[found, 1] = 0
+                found += 1
             position += 1
-            continue
-        if length > MAX_WORD_BYTES:
-            over_long += 1
             continue
         if rest > 0:
             hashed = mix(hashed, first_bytes(chunk, rest))
         if length < 8:
             first = first_bytes(first, length)
-        ordinal = find_or_add(text, begin, length, first, finish(hashed, length), slots, arena, starts, counts, size)
-        if ordinal < 0:
-            position = begin
-            complete = False
-            break
-        counts[ordinal] += 1
-        ordinals[written] = ordinal
-        written += 1
-        position += position < end and text[position] == 32
+        word_hash = finish(hashed, length)
+        prefetch(slots, 2 * slot_of(word_hash, slots))
+        places[found, 0], places[found, 1] = begin, length
+        keys[found, 0], keys[found, 1] = first, word_hash
+        found += 1
+        position += position < end and text[position] == _SPACE
     state[_POSITION] = position
-    state[_WRITTEN] = written
-    state[_NUM_OVER_LONG] = over_long
-    return complete
+    return found

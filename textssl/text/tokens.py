@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.config import option, validate
-from textssl.disk import make_folder, reading, size_text
+from textssl.disk import make_folder, reading, size_text, translated
 from textssl.errors import DataError, UsageError
 from textssl.numba_cache import cache_home
 from textssl.storage import commit_folder, verify_folder
@@ -224,7 +224,8 @@ def _build(
     from textssl.text.normalise import normaliser
     from textssl.text.selection import select
 
-    make_folder(cache)
+    with translated(cache / "text store", 0):
+        make_folder(cache)
     digest = hashlib.sha256()
     counted = count_words(
         source.blocks() if fingerprint is not None else _hashed(source.blocks(), digest),
@@ -279,8 +280,11 @@ def commit_store(
         if write_more:
             write_more(folder)
 
+    from textssl.text.encoding import id_type
+
+    expected_bytes = len(counted.provisional) * id_type(len(selection.vocabulary)).itemsize
     try:
-        commit_folder(target, write, expected_bytes=len(counted.provisional) * 2, replace=target.exists())
+        commit_folder(target, write, expected_bytes=expected_bytes, replace=target.exists())
     except UsageError:
         if not target.exists():
             raise

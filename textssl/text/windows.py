@@ -7,7 +7,8 @@ bits(purpose, i) = random_bits(stream_key(seed, purpose, epoch), i) and hi, lo t
     half width  fixed: window; dynamic: 1 + (hi(bits(WINDOW, p)) * window >> 32), uniform in 1..window
     contexts    the kept tokens at distance 1..half width, to both sides, in the sequence of kept tokens of the same
                 document and block, from left to right
-    noise k     r = bits(NEGATIVES, p * num_negatives + k), column = hi(r) * V >> 32;
+    noise k     r = bits(NEGATIVES, q * num_negatives + k), column = hi(r) * V >> 32; q is the position of the first of the
+                `negatives_shared` kept tokens of the block, counted from its first, that share their noise;
                 the word is column if lo(r) < noise_accept[column], else noise_alias[column]
 
 Shapes: N windows (kept tokens), C = 2 * window context places, K noise words, V vocabulary.
@@ -42,6 +43,7 @@ class WindowSettings:
         num_negatives: noise words of a window, 0 or more.
         noise_accept: (V,) unsigned, the alias table's thresholds on a 32-bit draw; unused without noise.
         noise_alias: (V,) integer, the alias table's other words.
+        negatives_shared: so many windows in a row have the same noise words, at least 1.
     """
 
     seed: int
@@ -51,6 +53,7 @@ class WindowSettings:
     num_negatives: int
     noise_accept: NDArray[np.unsignedinteger]
     noise_alias: NDArray[np.integer]
+    negatives_shared: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,9 @@ def _negatives(positions: NDArray[np.int64], settings: WindowSettings, epoch: in
     """(N, K) words drawn through the alias table."""
     if settings.num_negatives == 0:
         return np.empty((len(positions), 0), np.int64)
-    draws = positions[:, None] * settings.num_negatives + np.arange(settings.num_negatives)
+    places = np.arange(len(positions))
+    leaders = positions[places - places % settings.negatives_shared]
+    draws = leaders[:, None] * settings.num_negatives + np.arange(settings.num_negatives)
     bits = random_bits(stream_key(settings.seed, Purpose.NEGATIVES, epoch), draws)
     columns = ((bits >> _32) * np.uint64(len(settings.noise_alias)) >> _32).astype(np.int64)
     accepted = (bits & _LOWER_32) < settings.noise_accept[columns].astype(np.uint64)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from textssl.errors import DataError
 from textssl.storage import commit_folder, newest_valid, numbered, remove_folder
-from textssl.tensor_file import open_tensors
+from textssl.tensor_file import open_tensors, pieces_of, save_tensors
 
 PREFIX = "step-"
 TENSORS = "state.safetensors"
 NOTES = "state.json"
-_FINITE_AT_ONCE = 1 << 20
+_FINITE_AT_ONCE_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,9 @@ def save_checkpoint(
     Raises:
         ResourceError: it cannot be written; the earlier ones stay.
     """
-    from safetensors.numpy import save_file
 
     def write(path: Path) -> None:
-        save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path / TENSORS)
+        save_tensors(path / TENSORS, arrays)
         (path / NOTES).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
 
     num_bytes = sum(array.nbytes for array in arrays.values())
@@ -92,8 +91,6 @@ def first_not_finite(arrays: Mapping[str, NDArray[Any]]) -> str | None:
     for name, array in arrays.items():
         if not np.issubdtype(array.dtype, np.floating):
             continue
-        flat = array.reshape(-1)
-        for start in range(0, flat.size, _FINITE_AT_ONCE):
-            if not np.isfinite(flat[start : start + _FINITE_AT_ONCE]).all():
-                return name
+        if not all(np.isfinite(piece).all() for piece in pieces_of(array, _FINITE_AT_ONCE_BYTES)):
+            return name
     return None

@@ -1,7 +1,7 @@
 """A task of the trainer for fused kernels: blocks of the data in a fixed order, taken by several threads.
 
-A step is a group of blocks. Which blocks, in which order and at which learning rate depends on the data and the seed alone,
-so one thread gives the same numbers on every run; several threads change the same tables at the same time.
+A step is a group of blocks. Which blocks, in which order and at which learning rate depends on the data and the seed
+alone, so one thread gives the same numbers on every run; several threads change the same tables at the same time.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from textssl.training.task import StepResult
 
 FINAL_FRACTION = 1e-4
 """The learning rate ends at this part of its start, as in word2vec.c."""
-BLOCK_UNITS = 10_000
-MIN_BLOCKS = 64
+BLOCK_UNITS = (500, 10_000)
+"""Fewest and most units of a block: what depends on its neighbours, such as windows, is cut at its ends."""
+BLOCKS = 64
+"""An epoch has so many blocks, if that makes them neither too small nor too large."""
 STEP_WORK = 3e10
-"""Arithmetic operations of a step, about: some tenths of a second, after which the threads wait for the last of them."""
+"""Arithmetic operations of a step, about: some tenths of a second, after which threads wait for the last of them."""
 STEP_UNITS = (20_000, 1_000_000)
 
 
@@ -69,9 +71,8 @@ class KernelTask:
     def __init__(self, engine: BlockEngine, *, unit: str, num_epochs: int, learning_rate: float, seed: int) -> None:
         self._engine, self.unit, self._num_epochs = engine, unit, num_epochs
         self._first_learning_rate, self._seed = learning_rate, seed
-        units = engine.num_units
-        self._block_units = max(1, min(BLOCK_UNITS, math.ceil(units / MIN_BLOCKS)))
-        self._num_blocks = math.ceil(units / self._block_units)
+        self._block_units = min(max(math.ceil(engine.num_units / BLOCKS), BLOCK_UNITS[0]), BLOCK_UNITS[1])
+        self._num_blocks = math.ceil(engine.num_units / self._block_units)
         step_units = min(max(STEP_WORK / engine.work_per_unit, STEP_UNITS[0]), STEP_UNITS[1])
         self._step_blocks = max(1, round(step_units / self._block_units))
         self._steps_per_epoch = math.ceil(self._num_blocks / self._step_blocks)

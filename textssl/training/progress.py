@@ -197,11 +197,11 @@ class LiveProgress:
 
 
 def line_of(situation: Situation) -> str:
-    """One line: share done, epoch, speed, loss, learning rate and time to the end."""
+    """One line: share done, epoch, speed once it is known, loss, learning rate and time to the end."""
     parts = [
         f"{100 * situation.fraction:5.1f} %",
         f"epoch {situation.epoch:.2f}/{situation.num_epochs:g}",
-        f"{number_text(situation.units_per_s)} {situation.unit}/s",
+        *([f"{number_text(situation.units_per_s)} {situation.unit}/s"] if situation.units_per_s else []),
         f"loss {situation.loss_nats:.4f}",
         f"learning rate {situation.learning_rate:.3g}",
     ]

@@ -1,0 +1,119 @@
+"""Options that `train` has beside those of the objective, and how defaults, preset, file and flags come together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from textssl.config import checked, option, read_toml, resolve, validate
+from textssl.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What every objective takes beside its own options."""
+
+    from_: Path | None = option(None, "Start from the weights of this run, or from a vector file or folder.")
+    preset: str | None = option(None, "A named set of the objective's options (textssl list presets).")
+    config: Path | None = option(
+        None, "A TOML file with options, for instance the config.toml of another run; flags come before it."
+    )
+    seed: int = option(1, "Of every random number.", minimum=0)
+    threads: int | None = option(None, "Threads of the CPU kernels; by default every processor.", minimum=1)
+    device: str = option("cpu", "cpu, or cuda for the engine reference.")
+    max_minutes: float | None = option(None, "Stop after this many minutes, restarts added up.", above=0)
+    max_steps: int | None = option(None, "Stop after this many updates.", minimum=1)
+    checkpoint_every: str = option("60s", "Time or steps between checkpoints: 30s, 5m, 2h or 100steps.")
+    keep_checkpoints: int = option(2, "Checkpoints that are kept.", minimum=1)
+    cache: Path | None = option(None, "Folder of the token stores; by default that of the user.")
+    format: str | None = option(
+        None, "Of the corpus: text, jsonl, csv, tsv, parquet, wikiextractor, hub; else found out."
+    )
+    text_field: str = option("text", "Column or field that holds the text.")
+    encoding: str = option("utf-8", "Of text files.")
+    on_bad: Literal["error", "skip"] = option("error", "Stop at the first fault of the corpus, or skip and count them.")
+    limit: int | None = option(None, "Read this many documents at most.", minimum=1)
+    dry_run: bool = option(False, "Read the corpus and say what would be trained, without training.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    def that_matter(self) -> dict[str, Any]:
+        """The options that decide what is learnt, as they are named in config.toml."""
+        return {name.strip("_"): value for name, value in asdict(self).items() if name not in _ONLY_HOW}
+
+
+_ONLY_HOW = frozenset(
+    {"threads", "max_minutes", "max_steps", "checkpoint_every", "keep_checkpoints"}
+    | {"cache", "dry_run", "config", "preset"}
+)
+"""Options that do not change what is learnt, or whose effect stands in other options; a resumed run may have others."""
+
+
+def resolve_options(objective: str, method: Any, given: Mapping[str, Any]) -> tuple[TrainOptions, Any]:
+    """The options of `train` and of the objective: defaults < preset < file < given.
+
+    Args:
+        objective: its name.
+        method: its class, with Config and PRESETS.
+        given: what the person really gave, by name.
+
+    Raises:
+        UsageError: an option or the preset is unknown, or an option of the file or of those given has a wrong value.
+    """
+    shared, own = ({field.name for field in fields(kind)} for kind in (TrainOptions, method.Config))
+    for name in given:
+        if name not in shared | own:
+            raise UsageError(
+                f"{name} is no option of {objective}",
+                hint=did_you_mean(name, sorted(shared | own)) or f"See textssl train {objective} --help.",
+            )
+    in_file = _from_file(given.get("config"), objective, method)
+    options, _ = resolve(TrainOptions, {name: value for name, value in {**in_file, **given}.items() if name in shared})
+    config, _ = resolve(
+        method.Config,
+        {name: value for name, value in {**in_file, **given}.items() if name in own - shared},
+        preset=_preset(options.preset, objective, method),
+    )
+    return options, config
+
+
+def _from_file(path: str | Path | None, objective: str, method: Any) -> dict[str, Any]:
+    """The options of a file, each checked with the file's name in its message."""
+    if path is None:
+        return {}
+    values = read_toml(Path(path))
+    named = values.pop("objective", objective)
+    if named != objective:
+        raise UsageError(
+            f"is a configuration of {named}, expected {objective}", where=str(path), hint=f"textssl train {named} ..."
+        )
+    names = {field.name.strip("_"): field.name for kind in (TrainOptions, method.Config) for field in fields(kind)}
+    del names["config"]
+    for name in values:
+        if name not in names:
+            raise UsageError(
+                f"there is no option {name!r}",
+                where=str(path),
+                hint=did_you_mean(name, names) or f"See textssl train {objective} --help.",
+            )
+    found: dict[str, Any] = {}
+    for kind in (TrainOptions, method.Config):
+        known = {field.name for field in fields(kind)}
+        of_kind = {names[name]: value for name, value in values.items() if names[name] in known}
+        found |= checked(kind, of_kind, where=str(path))
+    return found
+
+
+def _preset(name: str | None, objective: str, method: Any) -> Mapping[str, Any]:
+    if name is None:
+        return {}
+    if name not in method.PRESETS:
+        known = ", ".join(method.PRESETS) or "none"
+        raise UsageError(
+            f"{objective} has no preset {name!r}", hint=did_you_mean(name, method.PRESETS) or f"Its presets: {known}."
+        )
+    preset: Mapping[str, Any] = method.PRESETS[name]
+    return preset

@@ -1,0 +1,1 @@
+"""Ways to measure: one file per evaluator, base files shared by them."""

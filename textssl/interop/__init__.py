@@ -1,0 +1,1 @@
+"""Objects of other libraries, made from ours and turned into ours."""
