@@ -5,7 +5,7 @@ TEST_ENV := .venv
 DEMO_ENV := .venv-demo
 PIP_OPTIONS := --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit bench clean
+.PHONY: help demo test lint types unit clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -23,9 +23,6 @@ types: $(TEST_ENV)/ready  ## mypy
 
 unit: $(TEST_ENV)/ready  ## the tests
 	$(TEST_ENV)/bin/python -m pytest -q
-
-bench: $(TEST_ENV)/ready  ## the benchmarks, which take long; see benchmarks/README.md
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(TEST_ENV)/bin/python "$$script" || exit 1; done
 
 clean:  ## remove the environments and caches
 	rm -rf $(TEST_ENV) $(DEMO_ENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -26,24 +26,38 @@ import textssl.training.trainer  # noqa: F401  (imported before forking, so that
 from textssl.cli import main
 from textssl.run_folder import RunFolder
 
-LONGEST_S = 0.4
+LONGEST_S = 0.25
 
 
 def run(number: signal.Signals, times: int, seed: int, out: Path, words: list[str]) -> None:
-    """Start and interrupt; the last child is left alone."""
+    """Start and interrupt, at most so many times; the last child is left alone."""
     source = random.Random(seed)
-    for time_left in range(times, -1, -1):
+    for signals_left in range(times, -1, -1):
         child = os.fork()
         if child == 0:
             os.dup2(2, 1)
             os._exit(main(words))
-        if time_left:
-            while not is_training(out, child):
-                time.sleep(0.001)
-            time.sleep(LONGEST_S * source.random())
-            os.kill(child, number)
+        if signals_left:
+            interrupt(child, number, out, LONGEST_S * source.random())
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         print(code, max((path.name for path in out.glob("checkpoints/step-????????")), default="none"), flush=True)
+        if code == 0:
+            return
+
+
+def interrupt(child: int, number: signal.Signals, out: Path, after_s: float) -> None:
+    """Send the signal some time after the child has begun to train, unless it has ended before."""
+    while not is_training(out, child):
+        if has_ended(child):
+            return
+        time.sleep(0.001)
+    time.sleep(after_s)
+    os.kill(child, number)  # a child that has ended takes no notice; its number is its own until it is waited for
+
+
+def has_ended(child: int) -> bool:
+    """Whether the child is done; its exit code can still be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def is_training(out: Path, child: int) -> bool:

@@ -23,7 +23,7 @@ from textssl.run_folder import RunFolder
 from textssl.training import checkpoint
 
 FLAGS = "--dim 16 --window 3 --subsample 0 --min-count 1 --epochs 4 --threads 1"
-LONG = FLAGS.replace("--epochs 4", "--epochs 40") + " --checkpoint-every 1steps"
+LONG = FLAGS.replace("--epochs 4", "--epochs 80") + " --checkpoint-every 1steps"
 ROOT = Path(__file__).parents[2]
 
 
@@ -233,7 +233,7 @@ def interrupt(number: str, times: int, seed: int, folder: Path, corpus: Path, ou
         str(seed),
         str(folder / out),
     ]
-    done = subprocess.run([*line, *words, *LONG.split()], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*line, *words, *LONG.split()], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr, "no checkpoint was damaged"
     return done.stdout.splitlines()
@@ -242,7 +242,7 @@ def interrupt(number: str, times: int, seed: int, folder: Path, corpus: Path, ou
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> bytes:
     folder = tmp_path_factory.mktemp("undisturbed")
-    options = {**SMALL, "epochs": 40, "checkpoint_every": "7steps"}
+    options = {**SMALL, "epochs": 80, "checkpoint_every": "7steps"}
     return model_bytes(train_small(folder, **options).run)
 
 
@@ -251,19 +251,18 @@ def test_interrupted_command_resumes_to_the_same_bits(number, code, corpus, tmp_
     lines = interrupt(number, 3, 11, tmp_path, corpus, "run")
     codes = [int(line.split()[0]) for line in lines]
     assert codes[-1] == 0
-    assert code in codes
-    assert set(codes) <= {code, 0}, "a child that was done before the signal came gives 0"
+    assert set(codes) == {code, 0}
     assert model_bytes(tmp_path / "run") == undisturbed
     summary = RunFolder.view(tmp_path / "run").status()["summary"]
-    assert summary["steps"] == 40
-    assert summary["units"] == 40 * 7200
+    assert summary["steps"] == 80
+    assert summary["units"] == 80 * 7200
     steps = [record["step"] for record in RunFolder.view(tmp_path / "run").read_metrics() if record["kind"] == "epoch"]
-    assert steps == list(range(1, 41))
+    assert steps == list(range(1, 81))
 
 
 def test_ctrl_c_at_the_command_line_says_how_to_go_on(corpus, tmp_path):
     words = ["train", "skipgram", str(corpus), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
-    flags = LONG.replace("--epochs 40", "--epochs 100000").split()
+    flags = LONG.replace("--epochs 80", "--epochs 100000").split()
     child = subprocess.Popen(
         [sys.executable, "-m", "textssl", *words, *flags], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )

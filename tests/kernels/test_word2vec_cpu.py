@@ -30,11 +30,15 @@ def tables(dim: int, num_inputs: int) -> tuple[np.ndarray, np.ndarray]:
     return numbers.normal(0, dim**-0.5, (num_inputs, dim)), numbers.normal(0, dim**-0.5, (NUM_WORDS, dim))
 
 
-def train_both(name, *, dim=20, negatives=5, window=3, width="dynamic", combine="mean", gradient="undivided", ngrams=False, rate=RATE, shared=1):
+def train_both(
+    name, *, dim=20, negatives=5, window=3, width="dynamic", combine="mean", gradient="undivided", ngrams=False,
+    rate=RATE, shared=1,
+):  # fmt: skip
     vocabulary = Vocabulary.from_counts({f"w{index:02}": int(count) for index, count in enumerate(COUNTS)})
     accept, alias = alias_table(vocabulary.noise_probabilities(0.75))
     thresholds = keep_thresholds(vocabulary.keep_probabilities(0.02))
-    lists = Ragged(rng.integers(0, NUM_NGRAMS, 60).astype(np.int32), np.sort(np.append(rng.integers(0, 60, NUM_WORDS - 1), [0, 60])))
+    borders = np.sort(np.append(rng.integers(0, 60, NUM_WORDS - 1), [0, 60]))
+    lists = Ragged(rng.integers(0, NUM_NGRAMS, 60).astype(np.int32), borders)
     tree = huffman(COUNTS) if negatives == 0 else None
     method = Method(name, dim, window, width, negatives, shared, combine, gradient, seed=5)
     engine = CpuEngine(

@@ -62,8 +62,9 @@ def draw_word(bits: np.uint64, accept: NDArray[np.uint32], alias: NDArray[np.int
     """A word of the noise distribution by Walker's alias method, from 64 random bits."""
     column = scaled(bits, accept.shape[0])
     # a table look-up in place of a branch that would be guessed wrong a third of the time
-    chosen = np.int64((bits & U64(0xFFFFFFFF)) >= U64(accept[column]))
-    return chosen * np.int64(alias[column]) + (1 - chosen) * column
+    chosen = int((bits & U64(0xFFFFFFFF)) >= U64(accept[column]))
+    word: int = chosen * int(alias[column]) + (1 - chosen) * column
+    return word
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""The engine `cpu` of word2vec: tables, probabilities and one compiled kernel, trained block by block by several threads.
+"""The engine `cpu` of word2vec: tables, probabilities and one compiled kernel; several threads train block by block.
 
 Threads change the same rows without locks (Recht et al. 2011, "Hogwild!"): a lost change now and then costs less than
 waiting. With one thread every run is the same to the last bit.
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from textssl.kernels.simd import LANES
 from textssl.kernels.tables import Table, aligned_floats
-from textssl.kernels.word2vec_cpu import LOOKAHEAD, MOST_FACTORS, Members, Shape, Tree, Windows, Workspace, window_kernel
+from textssl.kernels.word2vec_cpu import (
+    LOOKAHEAD,
+    MOST_FACTORS,
+    Members,
+    Shape,
+    Tree,
+    Windows,
+    Workspace,
+    window_kernel,
+)
 from textssl.randomness import Purpose, stream_key
 
 TILES = (6, 5, 4)
@@ -35,8 +44,8 @@ class Method:
         num_negatives: noise words of a window; 0 for hierarchical softmax.
         negatives_shared: so many windows in a row have the same noise words, whose rows are then still in the cache.
         combine: how CBOW's context rows, or a word's n-grams, make one input.
-        input_gradient: what each member of such an input receives: the gradient "divided" by their number (which for the
-            mean is the true gradient), or "undivided" (word2vec.c, gensim, fastText).
+        input_gradient: what each member of such an input receives: the gradient "divided" by their number (for the mean
+            the true gradient), or "undivided" (word2vec.c, gensim, fastText).
         seed: of every random number.
     """
 
@@ -53,7 +62,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Draws:
-    """Tables of what is drawn: keep_threshold uint64 (V,), and for negative sampling the alias table accept, alias (V,)."""
+    """Tables of what is drawn: keep_threshold (V,), and for negative sampling the alias table accept, alias (V,)."""
 
     keep_threshold: NDArray[np.uint64]
     accept: NDArray[np.uint32]
@@ -69,6 +78,7 @@ class Ragged:
 
     @property
     def longest(self) -> int:
+        """The length of the longest list."""
         return int(np.diff(self.offsets).max(initial=0))
 
 
@@ -131,8 +141,10 @@ class CpuEngine:
         """The input and output rows, as views; names as in a checkpoint."""
         return {"inputs": self.inputs.rows, "outputs": self.outputs.rows}
 
-    def train_block(self, start: int, stop: int, *, epoch: int, learning_rate: float, thread: int = 0) -> tuple[float, int]:
-        """Train on ids[start:stop]; returns the summed loss in nats and the number of pairs. The GIL is free meanwhile."""
+    def train_block(
+        self, start: int, stop: int, *, epoch: int, learning_rate: float, thread: int = 0
+    ) -> tuple[float, int]:
+        """Train on ids[start:stop]; returns the summed loss in nats and the number of pairs. The GIL is free."""
         if stop - start >= len(self._workspaces[thread].words):
             self._workspaces[thread] = self._workspace(thread, stop - start)
         loss, num_pairs, _ = self._kernel(

@@ -3,8 +3,8 @@
 Rows lie in flat float32 arrays, a row every `stride` floats; an offset is the position of a row's first float. A row is
 `CHUNKS` vectors of 8 lanes. Arguments in capitals must be constants: what they count is unrolled.
 
-A step of gradient descent on N inputs x M outputs, from the rows as they stood, comes in two halves, so that other work can
-fill the time in which the last gradients are still under way:
+A step of gradient descent on N inputs x M outputs, from the rows as they stood, comes in two halves, so that other work
+can fill the time in which the last gradients are still under way:
     `score_pairs`      S = X Y^T    G = rate * weight * (label - sigmoid(S))
     `apply_gradients`  Y += G^T X   X += G Y
 Outputs are taken in tiles of TILE rows, which together with their changes stay in registers while the inputs pass by.
@@ -20,7 +20,7 @@ from numba.core import types
 from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
 
-from textssl.kernels.simd import FLOAT, INT32, INT64, LANES, VECTOR, VECTOR_INT, Emitter
+from textssl.kernels.simd import INT32, INT64, LANES, VECTOR, VECTOR_INT, Emitter
 
 BYTE_POINTER = ir.IntType(8).as_pointer()
 EXP2 = (
@@ -52,7 +52,7 @@ def _compiled(types_of_arguments: Sequence[Any], num_constants: int, body: Calla
     return types.void(*types_of_arguments), codegen
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@intrinsic(prefer_literal=True)
 def prefetch_row(_context: Any, table: Any, offset: Any, CHUNKS: Any) -> Any:
     """Ask for the cache lines of the row at `offset`, to be written soon."""
 
@@ -66,7 +66,7 @@ def prefetch_row(_context: Any, table: Any, offset: Any, CHUNKS: Any) -> Any:
     return _compiled((table, offset, CHUNKS), 1, body)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@intrinsic(prefer_literal=True)
 def clear_row(_context: Any, table: Any, target: Any, CHUNKS: Any) -> Any:
     """table[target] = 0."""
 
@@ -78,8 +78,10 @@ def clear_row(_context: Any, table: Any, target: Any, CHUNKS: Any) -> Any:
     return _compiled((table, target, CHUNKS), 1, body)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
-def combine_rows(_context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, target: Any, CHUNKS: Any) -> Any:  # fmt: skip
+@intrinsic(prefer_literal=True)
+def combine_rows(
+    _context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, target: Any, CHUNKS: Any
+) -> Any:
     """table[target] = scale * (sum of the rows at offsets[first : first + count])."""
 
     def body(emit: Emitter, chunks: int) -> None:
@@ -98,9 +100,11 @@ def combine_rows(_context: Any, table: Any, offsets: Any, first: Any, count: Any
     return _compiled((table, offsets, first, count, scale, target, CHUNKS), 1, body)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
-def add_to_rows(_context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, source: Any, CHUNKS: Any) -> Any:  # fmt: skip
-    """Every row at offsets[first : first + count] += scale * table[source], in order, so a row named twice gets it twice."""
+@intrinsic(prefer_literal=True)
+def add_to_rows(
+    _context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, source: Any, CHUNKS: Any
+) -> Any:
+    """Every row at offsets[first : first + count] += scale * table[source], in order; one named twice gets it twice."""
 
     def body(emit: Emitter, chunks: int) -> None:
         builder, table_start = emit.builder, emit.data(0)
@@ -115,10 +119,11 @@ def add_to_rows(_context: Any, table: Any, offsets: Any, first: Any, count: Any,
     return _compiled((table, offsets, first, count, scale, source, CHUNKS), 1, body)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@intrinsic(prefer_literal=True)
 def score_pairs(
     _context: Any, inputs: Any, input_rows: Any, num_inputs: Any, outputs: Any, output_rows: Any, num_tiles: Any,
-    labels: Any, weights: Any, first_lane: Any, scratch: Any, rate: Any, losses: Any, TILE: Any, CHUNKS: Any, WEIGHTED: Any,
+    labels: Any, weights: Any, first_lane: Any, scratch: Any, rate: Any, losses: Any,
+    TILE: Any, CHUNKS: Any, WEIGHTED: Any,
 ) -> Any:  # fmt: skip
     """First half of a step of gradient descent: the gradient of every pair of an input and an output, into the scratch.
 
@@ -126,8 +131,8 @@ def score_pairs(
         inputs, outputs: float32, flat tables.
         input_rows: int64 (num_inputs,); where the inputs lie. A row may be named more than once.
         output_rows: int64 (num_tiles * TILE,). A row may be named more than once.
-        labels, weights: float32, read from first_lane on; lane t of tile k belongs to output k * TILE + t. Weight 0 leaves a
-            pair out, and the lanes from TILE to 7 need it.
+        labels, weights: float32, read from first_lane on; lane t of tile k belongs to output k * TILE + t. Weight 0
+            leaves a pair out, and the lanes from TILE to 7 need it.
         scratch: float32; num_tiles * TILE * CHUNKS * 8 for the outputs as they stand, then num_inputs * num_tiles * 8.
         rate: learning rate.
         losses: float32 (16,): lanes 0-7 collect sums in nats; lanes 8-15 collect, unless WEIGHTED, the product of
@@ -151,7 +156,7 @@ def score_pairs(
     return _compiled((*arguments, scratch, rate, losses, TILE, CHUNKS, WEIGHTED), 3, body)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@intrinsic(prefer_literal=True)
 def apply_gradients(
     _context: Any, inputs: Any, input_rows: Any, target_rows: Any, num_inputs: Any,
     outputs: Any, output_rows: Any, num_tiles: Any, scratch: Any, TILE: Any, CHUNKS: Any,
@@ -161,7 +166,7 @@ def apply_gradients(
     Args:
         target_rows: int64 (num_inputs,); the rows of the inputs' table that receive the inputs' change: the inputs
             themselves, or, for composed inputs, other rows.
-        inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, scratch, TILE, CHUNKS: as `score_pairs` had them.
+        inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, scratch, TILE, CHUNKS: as for `score_pairs`.
     """
 
     def body(emit: Emitter, tile: int, chunks: int) -> None:
@@ -207,8 +212,8 @@ class _Step:
         return [emit.at(start, t * size) for t in range(self.tile)]
 
     def score_tile(self, which: ir.Value) -> None:
-        """Score every input against the tile; the first inputs copy its outputs, which costs nothing beside the products."""
-        emit, builder = self.emit, self.emit.builder
+        """Score every input against the tile; the first inputs copy its outputs beside the products."""
+        builder = self.emit.builder
         lane = builder.mul(which, INT64(LANES))
         rows = self.named_rows(self.outputs, self.output_rows, builder.mul(which, INT64(self.tile)), self.tile)
         copies = self.copied_rows(which)
@@ -267,8 +272,10 @@ class _Step:
             sources = self.named_rows(self.inputs, self.input_rows, first, count)
 
             def to_outputs(output: ir.Value, num_targets: int) -> None:
-                targets = self.named_rows(self.outputs, self.output_rows, builder.add(first_output, output), num_targets)
-                places = [[self.gradient_place(builder.add(first, INT64(s)), lane, output, t) for s in range(count)] for t in range(num_targets)]  # fmt: skip
+                first_target = builder.add(first_output, output)
+                targets = self.named_rows(self.outputs, self.output_rows, first_target, num_targets)
+                rows = [builder.add(first, INT64(source)) for source in range(count)]
+                places = [[self.gradient_place(row, lane, output, t) for row in rows] for t in range(num_targets)]
                 self.accumulate_apart(targets, sources, places)
 
             self.in_pairs(INT64(self.tile), to_outputs)
@@ -288,13 +295,14 @@ class _Step:
 
         def add(first: ir.Value, count: int) -> None:
             targets = self.named_rows(self.inputs, self.target_rows, first, count)
-            places = [[self.gradient_place(self.emit.builder.add(first, INT64(row)), lane, t) for t in range(self.tile)] for row in range(count)]  # fmt: skip
+            rows = [self.emit.builder.add(first, INT64(row)) for row in range(count)]
+            places = [[self.gradient_place(row, lane, t) for t in range(self.tile)] for row in rows]
             self.accumulate_apart(targets, sources, places)
 
         self.in_pairs(self.num_inputs, add)
 
     def accumulate_apart(self, targets: list[ir.Value], sources: list[ir.Value], places: list[list[ir.Value]]) -> None:
-        """`accumulate`, one target after the other where the two are the same row: else one of its changes would be lost."""
+        """`accumulate`, one target after the other where both are one row: else one of its changes would be lost."""
         if len(targets) == 1:
             return self.accumulate(targets, sources, places)
         builder = self.emit.builder

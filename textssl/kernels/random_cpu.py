@@ -24,4 +24,4 @@ def random_bits(key: np.uint64, index: int) -> np.uint64:
 @inlined
 def scaled(bits: np.uint64, n: int) -> int:
     """The upper 32 bits as a whole number below n (multiply and shift)."""
-    return np.int64(((bits >> U64(32)) * U64(n)) >> U64(32))
+    return np.int64(((bits >> U64(32)) * U64(n)) >> U64(32))  # type: ignore[return-value]  # Numba's int64 is an int

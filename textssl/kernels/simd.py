@@ -50,9 +50,11 @@ class Emitter:
         return self.builder.gep(pointer, [total])
 
     def load(self, pointer: ir.Value) -> ir.Value:
+        """The vector at ``pointer``, at any alignment."""
         return self.builder.load(self.builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
 
     def store(self, value: ir.Value, pointer: ir.Value) -> None:
+        """Write a vector to ``pointer``, at any alignment."""
         self.builder.store(value, self.builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
 
     def splat(self, value: ir.Value | float) -> ir.Value:
@@ -67,6 +69,7 @@ class Emitter:
         return self.call("llvm.fmuladd.v8f32", ir.FunctionType(VECTOR, [VECTOR] * 3), a, b, c)
 
     def unary(self, name: str, a: ir.Value) -> ir.Value:
+        """An LLVM intrinsic of one vector, by its name without the type."""
         return self.call(f"{name}.v8f32", ir.FunctionType(VECTOR, [VECTOR]), a)
 
     def call(self, name: str, function_type: ir.FunctionType, *arguments: ir.Value) -> ir.Value:
@@ -92,7 +95,8 @@ class Emitter:
 
     def loop(self, count: ir.Value) -> AbstractContextManager[Any]:
         """A counted loop; `.index` of what it gives is the int64 counter."""
-        return cgutils.for_range(self.builder, count)
+        counted: AbstractContextManager[Any] = cgutils.for_range(self.builder, count)
+        return counted
 
     def variable(self, start: ir.Value) -> ir.Value:
         """A local variable; LLVM keeps it in a register."""

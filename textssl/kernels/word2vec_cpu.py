@@ -1,27 +1,34 @@
 """Skip-gram and CBOW on the CPU: one fused pass over a block of word ids, a step of gradient descent per window.
 
 A window is inputs x outputs (`micro_kernels.score_pairs and apply_gradients`):
-    skip-gram               the rows of the context words   x   the centre word and K noise words, or its path in the tree
+    skip-gram               the rows of the context words   x   the centre word and K noise words, or its path
     CBOW                    one row, composed of the context words' rows   x   the same outputs
     skip-gram with n-grams  one row, composed of the centre word's rows   x   the context words and K noise words
 A composed row is the scaled sum of its members; its gradient is added, scaled, to each of them.
 
 Proved against autograd through textssl.losses in tests/kernels; the windows are those of textssl.text.windows.
-Source: Mikolov et al. 2013 (arXiv 1310.4546) for the objectives; Ji et al. 2016 (arXiv 1604.04661) for noise words shared by
-the pairs of a window; Bojanowski et al. 2017 (arXiv 1607.04606) for n-grams.
+Source: Mikolov et al. 2013 (arXiv 1310.4546) for the objectives; Ji et al. 2016 (arXiv 1604.04661) for noise words
+shared by the pairs of a window; Bojanowski et al. 2017 (arXiv 1607.04606) for n-grams.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textssl.kernels.blocks import collect_losses, draw_word, half_width, keep_words
-from textssl.kernels.micro_kernels import add_to_rows, apply_gradients, clear_row, combine_rows, prefetch_row, score_pairs
+from textssl.kernels.micro_kernels import (
+    add_to_rows,
+    apply_gradients,
+    clear_row,
+    combine_rows,
+    prefetch_row,
+    score_pairs,
+)
 from textssl.kernels.random_cpu import inlined, kernel, random_bits
 
 LOOKAHEAD = 4
@@ -48,8 +55,8 @@ class Shape(NamedTuple):
     has_ngrams: int
     """1: a word's members are its own row and the rows of its n-grams."""
     exact_losses: int
-    """1: the logarithm of every pair is taken, 0: that of products of pairs, which is faster but wants few pairs a window
-    of weight 0 or 1."""
+    """1: the logarithm of every pair is taken, 0: that of products of pairs, which is faster but wants few pairs a
+    window, of weight 0 or 1."""
 
 
 class Windows(NamedTuple):
@@ -119,7 +126,7 @@ class Workspace(NamedTuple):
 
 
 @inlined
-def context_rows(rows, low, high, centre, found):  # type: ignore[no-untyped-def]
+def context_rows(rows, low, high, centre, found):
     """found = rows[low:high] without the centre; returns their number."""
     count = 0
     for place in range(low, high):
@@ -129,7 +136,7 @@ def context_rows(rows, low, high, centre, found):  # type: ignore[no-untyped-def
 
 
 @inlined
-def member_rows(words, low, high, skipped, members, stride, found):  # type: ignore[no-untyped-def]
+def member_rows(words, low, high, skipped, members, stride, found):
     """found = the rows of words[low:high] without the skipped one, each followed by its n-grams' rows; their number."""
     count = 0
     for place in range(low, high):
@@ -144,157 +151,180 @@ def member_rows(words, low, high, skipped, members, stride, found):  # type: ign
 
 
 @inlined
-def noise_outputs(ring, slot, num_outputs, num_padded, tile, outputs, weights):  # type: ignore[no-untyped-def]
-    """Centre word and noise words as outputs; returns the first lane of their labels and weights: 0, or that of the second
-    half of the weights when a noise word is the centre word and counts nothing."""
+def noise_outputs(ring, slot, workspace, NEGATIVES, TILE):
+    """Centre word and noise words as outputs; returns the first lane of their labels and weights: 0, or that of the
+    second half of the weights when a noise word is the centre word and counts nothing."""
+    named, weights = workspace.named, workspace.weights
     masked = False
-    for output in range(num_padded):
-        outputs[output] = ring[slot + output]
-        masked |= (output > 0) & (outputs[output] == outputs[0])
+    for output in range(-(-(NEGATIVES + 1) // TILE) * TILE):
+        named[output] = ring[slot + output]
+        masked |= (output > 0) & (named[output] == named[0])
     if not masked:
         return 0
     first_lane = weights.shape[0] // 2
-    for output in range(1, num_outputs):
-        weights[first_lane + output // tile * 8 + output % tile] = outputs[output] != outputs[0]
+    for output in range(1, NEGATIVES + 1):
+        weights[first_lane + output // TILE * 8 + output % TILE] = named[output] != named[0]
     return first_lane
 
 
 @inlined
-def path_outputs(words, low, high, skipped, tree, stride, outputs, labels, weights, tile):  # type: ignore[no-untyped-def]
+def path_outputs(low, high, skipped, tree, workspace, STRIDE, TILE):
     """The nodes on the paths of words[low:high] as outputs, label 1 where the code is 0; returns their number."""
+    words, named, labels, weights = workspace.words, workspace.named, workspace.labels, workspace.weights
     count = 0
     for place in range(low, high):
         if place != skipped:
             for step in range(tree.offsets[words[place]], tree.offsets[words[place] + 1]):
-                lane = count // tile * 8 + count % tile
-                outputs[count] = tree.points[step] * stride
+                lane = count // TILE * 8 + count % TILE
+                named[count] = tree.points[step] * STRIDE
                 labels[lane], weights[lane] = 1 - tree.codes[step], 1
                 count += 1
     return count
 
 
 @inlined
-def context_outputs(contexts, num_contexts, ring, slot, num_negatives, outputs, labels, weights, tile):  # type: ignore[no-untyped-def]
-    """Context words (label 1) and noise words as outputs; returns their number. A noise word stands for one in each of the
-    window's pairs, so it weighs as much as there are pairs, less those whose context word it is."""
+def context_outputs(num_contexts, slot, workspace, NEGATIVES, TILE):
+    """Context words (label 1) and noise words as outputs; returns their number. A noise word stands for one in each of
+    the window's pairs, so it weighs as much as there are pairs, less those whose context word it is."""
+    contexts, named, labels, weights = workspace.contexts, workspace.named, workspace.labels, workspace.weights
     for output in range(num_contexts):
-        lane = output // tile * 8 + output % tile
-        outputs[output] = contexts[output]
+        lane = output // TILE * 8 + output % TILE
+        named[output] = contexts[output]
         labels[lane], weights[lane] = 1, 1
-    for noise in range(num_negatives):
-        output, row = num_contexts + noise, ring[slot + noise]
-        lane = output // tile * 8 + output % tile
+    for noise in range(NEGATIVES):
+        output, row = num_contexts + noise, workspace.ring[slot + noise]
+        lane = output // TILE * 8 + output % TILE
         weight = num_contexts
         for other in range(num_contexts):
             weight -= contexts[other] == row
-        outputs[output] = row
+        named[output] = row
         labels[lane], weights[lane] = 0, weight
-    return num_contexts + num_negatives
+    return num_contexts + NEGATIVES
 
 
 @inlined
-def fill_tile(count, empty_row, outputs, labels, weights, tile):  # type: ignore[no-untyped-def]
+def fill_tile(count, workspace, TILE):
     """Fill the last tile up with empty outputs of weight 0; returns the number of tiles."""
-    num_tiles = (count + tile - 1) // tile
-    for output in range(count, num_tiles * tile):
-        outputs[output] = empty_row
-        weights[output // tile * 8 + output % tile] = 0
+    num_tiles = (count + TILE - 1) // TILE
+    for output in range(count, num_tiles * TILE):
+        workspace.named[output] = workspace.empty_row
+        workspace.weights[output // TILE * 8 + output % TILE] = 0
     return num_tiles
 
 
 @inlined
-def draw_noise(ring, slot, position, num_negatives, stride, windows, outputs, CHUNKS):  # type: ignore[no-untyped-def]
-    """Name the noise words of a window to come and ask for their rows."""
-    for noise in range(num_negatives):
-        bits = random_bits(windows.negatives_key, position * num_negatives + noise)
-        row = np.int64(draw_word(bits, windows.accept, windows.alias)) * stride
-        ring[slot + noise] = row
-        prefetch_row(outputs, row, CHUNKS)
+def compose(low, high, centre, members, inputs, workspace, CHUNKS, STRIDE, CENTRE_IS_INPUT, HAS_NGRAMS):
+    """Write a window's composed row and clear the one that collects its gradient; returns the number of members."""
+    found, words = workspace.found, workspace.words
+    if CENTRE_IS_INPUT:
+        count = member_rows(words, centre, centre + 1, -1, members, STRIDE, found)
+    elif HAS_NGRAMS:
+        count = member_rows(words, low, high, centre, members, STRIDE, found)
+    else:
+        count = context_rows(workspace.rows, low, high, centre, found)
+    scale = np.float32(1 / max(count, 1) if members.mean else 1)
+    combine_rows(inputs, found, 0, count, scale, workspace.composed[0], CHUNKS)
+    clear_row(inputs, workspace.gradient[0], CHUNKS)
+    return count
 
 
 @inlined
-def prefetch_ngrams(word, members, stride, inputs, CHUNKS):  # type: ignore[no-untyped-def]
+def look_ahead(ahead, slot, windows, inputs, outputs, workspace, CHUNKS, STRIDE, NEGATIVES, PADDED, CENTRE_IS_INPUT):
+    """Name the outputs of a window to come and ask for their rows; windows that share noise copy it from the last."""
+    ring, row = workspace.ring, workspace.rows[ahead]
+    prefetch_row(inputs, row, CHUNKS)
+    if NEGATIVES > 0 and not CENTRE_IS_INPUT:
+        ring[slot] = row
+        prefetch_row(outputs, row, CHUNKS)
+    first = slot + 1 - CENTRE_IS_INPUT
+    last = (ahead - 1) % LOOKAHEAD * PADDED + 1 - CENTRE_IS_INPUT
+    fresh = ahead % windows.negatives_shared == 0
+    for noise in range(NEGATIVES):
+        if fresh:
+            bits = random_bits(windows.negatives_key, workspace.places[ahead] * NEGATIVES + noise)
+            ring[first + noise] = np.int64(draw_word(bits, windows.accept, windows.alias)) * STRIDE
+            prefetch_row(outputs, ring[first + noise], CHUNKS)
+        else:
+            ring[first + noise] = ring[last + noise]
+
+
+@inlined
+def prefetch_ngrams(word, members, inputs, CHUNKS, STRIDE):
     """Ask for the rows of a word's n-grams."""
     for place in range(members.offsets[word], members.offsets[word + 1]):
-        prefetch_row(inputs, members.rows[place] * stride, CHUNKS)
+        prefetch_row(inputs, members.rows[place] * STRIDE, CHUNKS)
 
 
-@lru_cache(maxsize=None)
-def window_kernel(shape: Shape) -> Callable[..., tuple[float, int, int]]:
+@inlined
+def kept_rows(ids, offsets, start, stop, windows, workspace, STRIDE):
+    """Fill the workspace with the kept words of a block; returns their number."""
+    num_words = keep_words(
+        ids, offsets, start, stop, windows.keep_threshold, windows.subsample_key,
+        workspace.words, workspace.places, workspace.left, workspace.right,
+    )  # fmt: skip
+    for place in range(num_words):
+        workspace.rows[place] = workspace.words[place] * STRIDE
+    return num_words
+
+
+@cache
+def window_kernel(shape: Shape) -> Callable[..., Any]:
     """The compiled kernel for a shape.
 
     Returns:
-        run(ids, offsets, start, stop, windows, members, tree, inputs, outputs, workspace, rate) -> (loss in nats summed over
-        the pairs, number of pairs, number of kept words); it trains on ids[start:stop] and changes both tables in place.
-        A pair is a context word with its centre word; for CBOW a window is one pair. The GIL is free while it runs.
+        run(ids, offsets, start, stop, windows, members, tree, inputs, outputs, workspace, rate) -> (loss in nats summed
+        over the pairs, number of pairs, number of kept words); it trains on ids[start:stop] and changes both tables in
+        place. A pair is a context word with its centre word; for CBOW a window is one pair. The GIL is free meanwhile.
     """
     CHUNKS, STRIDE, TILE, NEGATIVES, COMPOSED, CENTRE_IS_INPUT, HAS_NGRAMS, EXACT = shape
     PADDED = -(-(NEGATIVES + 1) // TILE) * TILE
 
     @kernel
-    def run(ids, offsets, start, stop, windows, members, tree, inputs, outputs, workspace, rate):  # type: ignore[no-untyped-def]
-        words, places, left, right, rows, ring, contexts, found, named, labels, weights, composed, gradient, empty_row, scratch, losses = workspace  # fmt: skip
-        num_words = keep_words(ids, offsets, start, stop, windows.keep_threshold, windows.subsample_key, words, places, left, right)  # fmt: skip
-        for place in range(num_words):
-            rows[place] = words[place] * STRIDE
-        input_rows, target_rows = (composed, gradient) if COMPOSED else (contexts, contexts)
+    def run(ids, offsets, start, stop, windows, members, tree, inputs, outputs, workspace, rate):
+        num_words = kept_rows(ids, offsets, start, stop, windows, workspace, STRIDE)
+        contexts, named, scratch, losses = workspace.contexts, workspace.named, workspace.scratch, workspace.losses
+        input_rows, target_rows = (workspace.composed, workspace.gradient) if COMPOSED else (contexts, contexts)
         loss, num_pairs, num_factors, count, num_contexts, num_inputs, num_tiles, first_lane = 0.0, 0, 0, 0, 0, 0, 0, 0
         for centre in range(-LOOKAHEAD, num_words):
             ahead = centre + LOOKAHEAD
             slot = ahead % LOOKAHEAD * PADDED
             if centre >= 0:
-                reach = half_width(windows.window_key, places[centre], windows.window, windows.shrink)
-                low, high = max(left[centre], centre - reach), min(right[centre], centre + reach + 1)
-                num_contexts = context_rows(rows, low, high, centre, contexts)
+                reach = half_width(windows.window_key, workspace.places[centre], windows.window, windows.shrink)
+                low = max(workspace.left[centre], centre - reach)
+                high = min(workspace.right[centre], centre + reach + 1)
+                num_contexts = context_rows(workspace.rows, low, high, centre, contexts)
                 first_lane, num_tiles = 0, PADDED // TILE
                 if NEGATIVES == 0 and CENTRE_IS_INPUT:
-                    count = path_outputs(words, low, high, centre, tree, STRIDE, named, labels, weights, TILE)
+                    count = path_outputs(low, high, centre, tree, workspace, STRIDE, TILE)
+                    num_tiles = fill_tile(count, workspace, TILE)
                 elif NEGATIVES == 0:
-                    count = path_outputs(words, centre, centre + 1, -1, tree, STRIDE, named, labels, weights, TILE)
+                    count = path_outputs(centre, centre + 1, -1, tree, workspace, STRIDE, TILE)
+                    num_tiles = fill_tile(count, workspace, TILE)
                 elif CENTRE_IS_INPUT:
-                    count = context_outputs(contexts, num_contexts, ring, slot, NEGATIVES, named, labels, weights, TILE)
+                    count = context_outputs(num_contexts, slot, workspace, NEGATIVES, TILE)
+                    num_tiles = fill_tile(count, workspace, TILE)
                 else:
-                    first_lane = noise_outputs(ring, slot, NEGATIVES + 1, PADDED, TILE, named, weights)
-                if NEGATIVES == 0 or CENTRE_IS_INPUT:
-                    num_tiles = fill_tile(count, empty_row, named, labels, weights, TILE)
+                    first_lane = noise_outputs(workspace.ring, slot, workspace, NEGATIVES, TILE)
                 if num_factors + num_contexts * num_tiles > MOST_FACTORS:
                     loss += collect_losses(losses)
                     num_factors = 0
-                num_inputs = num_contexts
-                if COMPOSED:
-                    num_inputs = min(num_contexts, 1)
-                    if CENTRE_IS_INPUT:
-                        count = member_rows(words, centre, centre + 1, -1, members, STRIDE, found)
-                    elif HAS_NGRAMS:
-                        count = member_rows(words, low, high, centre, members, STRIDE, found)
-                    else:
-                        count = context_rows(rows, low, high, centre, found)
-                    scale = np.float32(1 / max(count, 1) if members.mean else 1)
-                    combine_rows(inputs, found, 0, count, scale, composed[0], CHUNKS)
-                    clear_row(inputs, gradient[0], CHUNKS)
+                num_inputs = min(num_contexts, 1) if COMPOSED else num_contexts
+                if COMPOSED and num_inputs > 0:
+                    count = compose(low, high, centre, members, inputs, workspace, CHUNKS, STRIDE, CENTRE_IS_INPUT, HAS_NGRAMS)  # fmt: skip  # noqa: E501
                 if num_inputs > 0:
-                    score_pairs(inputs, input_rows, num_inputs, outputs, named, num_tiles, labels, weights, first_lane, scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip
+                    score_pairs(inputs, input_rows, num_inputs, outputs, named, num_tiles, workspace.labels, workspace.weights, first_lane, scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip  # noqa: E501
             if ahead < num_words:  # work that fills the time until the gradients are there
-                prefetch_row(inputs, rows[ahead], CHUNKS)
-                if NEGATIVES > 0 and not CENTRE_IS_INPUT:
-                    ring[slot] = rows[ahead]
-                    prefetch_row(outputs, rows[ahead], CHUNKS)
-                first_noise = slot + 1 - CENTRE_IS_INPUT
-                if ahead % windows.negatives_shared == 0:
-                    draw_noise(ring, first_noise, places[ahead], NEGATIVES, STRIDE, windows, outputs, CHUNKS)
-                else:
-                    last_noise = (ahead - 1) % LOOKAHEAD * PADDED + 1 - CENTRE_IS_INPUT
-                    for noise in range(NEGATIVES):
-                        ring[first_noise + noise] = ring[last_noise + noise]
+                look_ahead(ahead, slot, windows, inputs, outputs, workspace, CHUNKS, STRIDE, NEGATIVES, PADDED, CENTRE_IS_INPUT)  # fmt: skip  # noqa: E501
                 if HAS_NGRAMS:
-                    prefetch_ngrams(words[ahead], members, STRIDE, inputs, CHUNKS)
+                    prefetch_ngrams(workspace.words[ahead], members, inputs, CHUNKS, STRIDE)
             if num_inputs > 0:
-                apply_gradients(inputs, input_rows, target_rows, num_inputs, outputs, named, num_tiles, scratch, TILE, CHUNKS)  # fmt: skip
+                apply_gradients(inputs, input_rows, target_rows, num_inputs, outputs, named, num_tiles, scratch, TILE, CHUNKS)  # fmt: skip  # noqa: E501
                 num_factors += num_inputs * num_tiles
                 num_pairs += num_contexts if CENTRE_IS_INPUT or not COMPOSED else 1
                 if COMPOSED:
                     scale = np.float32(1 / count if members.divide_gradient else 1)
-                    add_to_rows(inputs, found, 0, count, scale, gradient[0], CHUNKS)
+                    add_to_rows(inputs, workspace.found, 0, count, scale, workspace.gradient[0], CHUNKS)
         return loss + collect_losses(losses), num_pairs, num_words
 
-    return run
+    compiled: Callable[..., Any] = run
+    return compiled

@@ -69,7 +69,7 @@ class WordVectorsConfig:
         "What each of these rows receives: the whole gradient (word2vec.c), or its share (the true gradient).",
     )
     keep_context: bool = option(False, "Keep the context (output) vectors in the model too.")
-    engine: Engine = option("auto", "cpu: fused kernels. reference: automatic differentiation on any device.")
+    engine: Engine = option("auto", "Fused CPU kernels (cpu), or automatic differentiation on any device (reference).")
     batch_words: int = option(1_024, "Words of a batch of the engine reference.", minimum=1)
 
     def __post_init__(self) -> None:

@@ -7,8 +7,8 @@ bits(purpose, i) = random_bits(stream_key(seed, purpose, epoch), i) and hi, lo t
     half width  fixed: window; dynamic: 1 + (hi(bits(WINDOW, p)) * window >> 32), uniform in 1..window
     contexts    the kept tokens at distance 1..half width, to both sides, in the sequence of kept tokens of the same
                 document and block, from left to right
-    noise k     r = bits(NEGATIVES, q * num_negatives + k), column = hi(r) * V >> 32; q is the position of the first of the
-                `negatives_shared` kept tokens of the block, counted from its first, that share their noise;
+    noise k     r = bits(NEGATIVES, q * num_negatives + k), column = hi(r) * V >> 32; q is the position of the
+                first of the `negatives_shared` kept tokens, counted from the block's first, that share their noise;
                 the word is column if lo(r) < noise_accept[column], else noise_alias[column]
 
 Shapes: N windows (kept tokens), C = 2 * window context places, K noise words, V vocabulary.
