@@ -144,10 +144,10 @@ def test_how_a_run_is_made_may_change(flags, train_line):
 
 def test_preset_file_and_flags_come_one_after_the_other(train_line, tmp_path):
     (tmp_path / "t.toml").write_text("max_n = 4\nwindow = 2\nseed = 9\n")
-    flags = "--dim 8 --min-count 1 --epochs 1 --threads 1 --window 4"
+    flags = "--dim 16 --min-count 1 --epochs 1 --threads 1 --window 4"
     assert train_line("--preset", "subwords", "--config", "t.toml", flags=flags).code == 0
     config = RunFolder.view(tmp_path / "run").config()
-    assert [config[name] for name in ("min_n", "max_n", "window", "seed", "dim")] == [3, 4, 4, 9, 8]
+    assert [config[name] for name in ("min_n", "max_n", "window", "seed", "dim")] == [3, 4, 4, 9, 16]
 
 
 def test_configuration_of_a_run_makes_the_same_run_again(train_line, tmp_path):
