@@ -123,7 +123,7 @@ def add_to_rows(
 def score_pairs(
     _context: Any, inputs: Any, input_rows: Any, num_inputs: Any, outputs: Any, output_rows: Any, num_tiles: Any,
     labels: Any, weights: Any, first_lane: Any, scratch: Any, rate: Any, losses: Any,
-    TILE: Any, CHUNKS: Any, WEIGHTED: Any,
+    TILE: Any, CHUNKS: Any, WEIGHTED: Any, APART: Any,
 ) -> Any:  # fmt: skip
     """First half of a step of gradient descent: the gradient of every pair of an input and an output, into the scratch.
 
@@ -139,11 +139,12 @@ def score_pairs(
             1 + exp(-|score|), whose logarithm belongs to the loss: `collect_losses` takes it from time to time.
         TILE: 1 to 6 outputs, as many as registers hold. CHUNKS: vectors of a row.
         WEIGHTED: 1 if weights other than 0 and 1 occur.
+        APART: 1 if the inputs' change goes to other rows than the inputs; then no copy of the outputs is needed.
     """
 
-    def body(emit: Emitter, tile: int, chunks: int, weighted: int) -> None:
+    def body(emit: Emitter, tile: int, chunks: int, weighted: int, apart: int) -> None:
         step = _Step(
-            emit, tile, chunks,
+            emit, tile, chunks, bool(apart),
             inputs=emit.data(0), input_rows=emit.data(1), target_rows=emit.data(1), num_inputs=emit.integer(2),
             outputs=emit.data(3), output_rows=emit.data(4), num_tiles=emit.integer(5), scratch=emit.data(9),
         )  # fmt: skip
@@ -153,46 +154,46 @@ def score_pairs(
             step.score_tile(which.index)
 
     arguments = (inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, labels, weights, first_lane)
-    return _compiled((*arguments, scratch, rate, losses, TILE, CHUNKS, WEIGHTED), 3, body)
+    return _compiled((*arguments, scratch, rate, losses, TILE, CHUNKS, WEIGHTED, APART), 4, body)
 
 
 @intrinsic(prefer_literal=True)
 def apply_gradients(
     _context: Any, inputs: Any, input_rows: Any, target_rows: Any, num_inputs: Any,
-    outputs: Any, output_rows: Any, num_tiles: Any, scratch: Any, TILE: Any, CHUNKS: Any,
+    outputs: Any, output_rows: Any, num_tiles: Any, scratch: Any, TILE: Any, CHUNKS: Any, APART: Any,
 ) -> Any:  # fmt: skip
     """Second half: Y += G^T X and X += G Y from the rows as they stood when `score_pairs` took the gradients.
 
     Args:
         target_rows: int64 (num_inputs,); the rows of the inputs' table that receive the inputs' change: the inputs
             themselves, or, for composed inputs, other rows.
-        inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, scratch, TILE, CHUNKS: as for `score_pairs`.
+        inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, scratch, TILE, CHUNKS, APART: as above.
     """
 
-    def body(emit: Emitter, tile: int, chunks: int) -> None:
+    def body(emit: Emitter, tile: int, chunks: int, apart: int) -> None:
         step = _Step(
-            emit, tile, chunks,
+            emit, tile, chunks, bool(apart),
             inputs=emit.data(0), input_rows=emit.data(1), target_rows=emit.data(2), num_inputs=emit.integer(3),
             outputs=emit.data(4), output_rows=emit.data(5), num_tiles=emit.integer(6), scratch=emit.data(7),
         )  # fmt: skip
-        with emit.loop(step.num_tiles) as which:
-            step.change_outputs(which.index)
-        with emit.loop(step.num_tiles) as which:
-            step.change_inputs(which.index)
+        halves = (step.change_inputs, step.change_outputs) if apart else (step.change_outputs, step.change_inputs)
+        for half in halves:
+            with emit.loop(step.num_tiles) as which:
+                half(which.index)
 
     arguments = (inputs, input_rows, target_rows, num_inputs, outputs, output_rows, num_tiles, scratch)
-    return _compiled((*arguments, TILE, CHUNKS), 2, body)
+    return _compiled((*arguments, TILE, CHUNKS, APART), 3, body)
 
 
 class _Step:
     """One step: N inputs, M outputs in tiles. Values are LLVM's; pointers point at float32 or int64."""
 
     def __init__(
-        self, emit: Emitter, tile: int, chunks: int, *,
+        self, emit: Emitter, tile: int, chunks: int, apart: bool, *,
         inputs: ir.Value, input_rows: ir.Value, target_rows: ir.Value, num_inputs: ir.Value,
         outputs: ir.Value, output_rows: ir.Value, num_tiles: ir.Value, scratch: ir.Value,
     ) -> None:  # fmt: skip
-        self.emit, self.tile, self.chunks = emit, tile, chunks
+        self.emit, self.tile, self.chunks, self.apart = emit, tile, chunks, apart
         self.inputs, self.input_rows, self.target_rows, self.num_inputs = inputs, input_rows, target_rows, num_inputs
         self.outputs, self.output_rows, self.num_tiles = outputs, output_rows, num_tiles
         self.old_outputs = scratch
@@ -205,18 +206,27 @@ class _Step:
         emit = self.emit
         return [emit.at(table, emit.builder.load(emit.at(rows, first, index))) for index in range(count)]
 
-    def copied_rows(self, which: ir.Value) -> list[ir.Value]:
-        """Pointers to the copies of the tile's outputs as they stood."""
+    def old_rows(self, which: ir.Value) -> list[ir.Value]:
+        """Pointers to the tile's outputs as they stood: the rows while nothing has changed them, or their copies."""
+        if self.apart:
+            return self.output_tile(which)
         emit, size = self.emit, self.chunks * LANES
         start = emit.at(self.old_outputs, emit.builder.mul(which, INT64(self.tile * size)))
         return [emit.at(start, t * size) for t in range(self.tile)]
+
+    def output_tile(self, which: ir.Value) -> list[ir.Value]:
+        """Pointers to the tile's outputs."""
+        first = self.emit.builder.mul(which, INT64(self.tile))
+        return self.named_rows(self.outputs, self.output_rows, first, self.tile)
 
     def score_tile(self, which: ir.Value) -> None:
         """Score every input against the tile; the first inputs copy its outputs beside the products."""
         builder = self.emit.builder
         lane = builder.mul(which, INT64(LANES))
-        rows = self.named_rows(self.outputs, self.output_rows, builder.mul(which, INT64(self.tile)), self.tile)
-        copies = self.copied_rows(which)
+        rows, copies = self.output_tile(which), self.old_rows(which)
+        if self.apart:
+            self.in_pairs(self.num_inputs, lambda first, count: self.score(first, count, rows, lane))
+            return
         with builder.if_else(builder.icmp_unsigned("==", self.num_inputs, INT64(1))) as (one, more):
             with one:
                 self.score(INT64(0), 1, rows, lane, copies)
@@ -291,7 +301,7 @@ class _Step:
     def change_inputs(self, which: ir.Value) -> None:
         """X += G Y for one tile, with Y as it stood."""
         lane = self.emit.builder.mul(which, INT64(LANES))
-        sources = self.copied_rows(which)
+        sources = self.old_rows(which)
 
         def add(first: ir.Value, count: int) -> None:
             targets = self.named_rows(self.inputs, self.target_rows, first, count)

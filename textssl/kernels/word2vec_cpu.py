@@ -312,13 +312,13 @@ def window_kernel(shape: Shape) -> Callable[..., Any]:
                 if COMPOSED and num_inputs > 0:
                     count = compose(low, high, centre, members, inputs, workspace, CHUNKS, STRIDE, CENTRE_IS_INPUT, HAS_NGRAMS)  # fmt: skip  # noqa: E501
                 if num_inputs > 0:
-                    score_pairs(inputs, input_rows, num_inputs, outputs, named, num_tiles, workspace.labels, workspace.weights, first_lane, scratch, rate, losses, TILE, CHUNKS, EXACT)  # fmt: skip  # noqa: E501
+                    score_pairs(inputs, input_rows, num_inputs, outputs, named, num_tiles, workspace.labels, workspace.weights, first_lane, scratch, rate, losses, TILE, CHUNKS, EXACT, COMPOSED)  # fmt: skip  # noqa: E501
             if ahead < num_words:  # work that fills the time until the gradients are there
                 look_ahead(ahead, slot, windows, inputs, outputs, workspace, CHUNKS, STRIDE, NEGATIVES, PADDED, CENTRE_IS_INPUT)  # fmt: skip  # noqa: E501
                 if HAS_NGRAMS:
                     prefetch_ngrams(workspace.words[ahead], members, inputs, CHUNKS, STRIDE)
             if num_inputs > 0:
-                apply_gradients(inputs, input_rows, target_rows, num_inputs, outputs, named, num_tiles, scratch, TILE, CHUNKS)  # fmt: skip  # noqa: E501
+                apply_gradients(inputs, input_rows, target_rows, num_inputs, outputs, named, num_tiles, scratch, TILE, CHUNKS, COMPOSED)  # fmt: skip  # noqa: E501
                 num_factors += num_inputs * num_tiles
                 num_pairs += num_contexts if CENTRE_IS_INPUT or not COMPOSED else 1
                 if COMPOSED:
