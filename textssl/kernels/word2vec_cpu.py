@@ -151,10 +151,10 @@ def member_rows(words, low, high, skipped, members, stride, found):
 
 
 @inlined
-def noise_outputs(ring, slot, workspace, NEGATIVES, TILE):
+def noise_outputs(slot, workspace, NEGATIVES, TILE):
     """Centre word and noise words as outputs; returns the first lane of their labels and weights: 0, or that of the
     second half of the weights when a noise word is the centre word and counts nothing."""
-    named, weights = workspace.named, workspace.weights
+    ring, named, weights = workspace.ring, workspace.named, workspace.weights
     masked = False
     for output in range(-(-(NEGATIVES + 1) // TILE) * TILE):
         named[output] = ring[slot + output]
@@ -304,7 +304,7 @@ def window_kernel(shape: Shape) -> Callable[..., Any]:
                     count = context_outputs(num_contexts, slot, workspace, NEGATIVES, TILE)
                     num_tiles = fill_tile(count, workspace, TILE)
                 else:
-                    first_lane = noise_outputs(workspace.ring, slot, workspace, NEGATIVES, TILE)
+                    first_lane = noise_outputs(slot, workspace, NEGATIVES, TILE)
                 if num_factors + num_contexts * num_tiles > MOST_FACTORS:
                     loss += collect_losses(losses)
                     num_factors = 0
