@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from textssl.config import checked, option, read_toml, resolve, validate
+from textssl.config import checked, option, read_toml, resolve
 from textssl.errors import UsageError, did_you_mean
+from textssl.training.budget import TrainerConfig
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(TrainerConfig):
     """What every objective takes beside its own options."""
 
     from_: Path | None = option(None, "Start from the weights of this run, or from a vector file or folder.")
@@ -23,10 +24,6 @@ class TrainOptions:
     seed: int = option(1, "Of every random number.", minimum=0)
     threads: int | None = option(None, "Threads of the CPU kernels; by default every processor.", minimum=1)
     device: str = option("cpu", "cpu, or cuda for the engine reference.")
-    max_minutes: float | None = option(None, "Stop after this many minutes, restarts added up.", above=0)
-    max_steps: int | None = option(None, "Stop after this many updates.", minimum=1)
-    checkpoint_every: str = option("60s", "Time or steps between checkpoints: 30s, 5m, 2h or 100steps.")
-    keep_checkpoints: int = option(2, "Checkpoints that are kept.", minimum=1)
     cache: Path | None = option(None, "Folder of the token stores; by default that of the user.")
     format: str | None = option(
         None, "Of the corpus: text, jsonl, csv, tsv, parquet, wikiextractor, hub; else found out."
@@ -36,9 +33,6 @@ class TrainOptions:
     on_bad: Literal["error", "skip"] = option("error", "Stop at the first fault of the corpus, or skip and count them.")
     limit: int | None = option(None, "Read this many documents at most.", minimum=1)
     dry_run: bool = option(False, "Read the corpus and say what would be trained, without training.")
-
-    def __post_init__(self) -> None:
-        validate(self)
 
     def that_matter(self) -> dict[str, Any]:
         """The options that decide what is learnt, as they are named in config.toml."""

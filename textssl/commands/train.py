@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ from textssl import registry
 from textssl.commands._train_options import TrainOptions, resolve_options
 from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
-from textssl.training.budget import TrainerConfig
 from textssl.training.notes import TrainSummary
 
 if TYPE_CHECKING:
@@ -133,10 +132,8 @@ def _run(prepared: Prepared, run: RunFolder, options: TrainOptions) -> TrainSumm
         _note_to_screen(f"{run.path} is finished already; its result again:")
         return TrainSummary.from_json(run.status()["summary"])
     task = _task(prepared, options)
-    names = {field.name for field in fields(TrainerConfig)}
-    config = TrainerConfig(**{name: value for name, value in asdict(options).items() if name in names})
     trainer = Trainer(
-        task, run, config=config, progress=make_progress(), export=lambda: prepared.save(run.model, task.state())
+        task, run, config=options, progress=make_progress(), export=lambda: prepared.save(run.model, task.state())
     )
     return trainer.run()
 

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,8 +77,9 @@ class KernelTask:
         step_units = min(max(STEP_WORK / engine.work_per_unit, STEP_UNITS[0]), STEP_UNITS[1])
         self._step_blocks = max(1, round(step_units / self._block_units))
         self._steps_per_epoch = math.ceil(self._num_blocks / self._step_blocks)
-        self._decay_steps = self.num_steps
-        self._order: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None
+        # two epochs: the one that is trained, and that in which the run or the decay ends
+        self._blocks = lru_cache(maxsize=2)(self._ordered_blocks)
+        self.set_decay_steps(self.num_steps)
         self._pool = ThreadPoolExecutor(engine.num_threads) if engine.num_threads > 1 else None
 
     @property
@@ -92,7 +94,7 @@ class KernelTask:
 
     def set_decay_steps(self, steps: int) -> None:
         """Fix the step at which the learning rate reaches its end, at least 1."""
-        self._decay_steps = steps
+        self._decay_steps, self._decay_units = steps, self.units_before(steps)
 
     def units_before(self, index: int) -> int:
         """Units scheduled before step `index`."""
@@ -144,16 +146,14 @@ class KernelTask:
             table[:] = arrays[name]
 
     def _rate(self, units: int) -> float:
-        return self._first_learning_rate * max(1 - units / self.units_before(self._decay_steps), FINAL_FRACTION)
+        return self._first_learning_rate * max(1 - units / self._decay_units, FINAL_FRACTION)
 
-    def _blocks(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _ordered_blocks(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The blocks of an epoch in their order, and the units scheduled before each of them and after the last."""
-        if self._order is None or self._order[0] != epoch:
-            order = permutation(stream_key(self._seed, Purpose.ORDER, epoch), self._num_blocks)
-            sizes = np.full(self._num_blocks, self._block_units)
-            sizes[order == self._num_blocks - 1] = self._engine.num_units - (self._num_blocks - 1) * self._block_units
-            self._order = epoch, order, np.concatenate([[0], np.cumsum(sizes)])
-        return self._order[1:]
+        order = permutation(stream_key(self._seed, Purpose.ORDER, epoch), self._num_blocks)
+        sizes = np.full(self._num_blocks, self._block_units)
+        sizes[order == self._num_blocks - 1] = self._engine.num_units - (self._num_blocks - 1) * self._block_units
+        return order, np.concatenate([[0], np.cumsum(sizes)])
 
     def _shared_out(self, train: Callable[[int, int], tuple[float, int]], places: range) -> list[tuple[float, int]]:
         """train(place, thread) for every place: each thread takes the next one that is left."""
