@@ -55,6 +55,7 @@ def train_both(
         engine_start(inputs), engine_start(outputs), windows, method=name, combine=combine, cbow_gradient=gradient,
         subwords=Subwords.of_ngrams(lists.offsets, lists.values) if ngrams else None,
         paths=Paths(tree.offsets, tree.points, tree.codes) if tree else None, learning_rate=rate,
+        group=shared if name == "cbow" and negatives else 1,
     )  # fmt: skip
     return engine, loss, pairs, expected
 

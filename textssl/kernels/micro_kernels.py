@@ -37,11 +37,13 @@ ATANH = tuple(1 / odd for odd in range(1, 15, 2))
 LOG2_E = 1.4426950408889634
 SOURCES = 6
 """Inputs that are added to two outputs at once: with their 12 factors they fill the 16 registers."""
+SUMS = 13
+"""Sums of rows that stay in registers, beside what is added."""
 LARGEST_SCORE = 87.0
 """exp(-87) is still a normal float32; beyond it the sigmoid is 0 or 1 in any case."""
 
 
-def _compiled(types_of_arguments: Sequence[Any], num_constants: int, body: Callable[..., None]) -> tuple[Any, Any]:
+def compiled(types_of_arguments: Sequence[Any], num_constants: int, body: Callable[..., None]) -> tuple[Any, Any]:
     """What an intrinsic returns: its signature and the code that `body(emitter, *constants)` writes."""
     constants = [kind.literal_value for kind in types_of_arguments[len(types_of_arguments) - num_constants :]]
 
@@ -63,7 +65,7 @@ def prefetch_row(_context: Any, table: Any, offset: Any, CHUNKS: Any) -> Any:
             line = emit.builder.bitcast(emit.at(start, lane), BYTE_POINTER)
             emit.call("llvm.prefetch.p0", kind, line, INT32(0), INT32(3), INT32(1))
 
-    return _compiled((table, offset, CHUNKS), 1, body)
+    return compiled((table, offset, CHUNKS), 1, body)
 
 
 @intrinsic(prefer_literal=True)
@@ -75,7 +77,7 @@ def clear_row(_context: Any, table: Any, target: Any, CHUNKS: Any) -> Any:
         for chunk in range(chunks):
             emit.store(emit.splat(0.0), emit.at(start, chunk * LANES))
 
-    return _compiled((table, target, CHUNKS), 1, body)
+    return compiled((table, target, CHUNKS), 1, body)
 
 
 @intrinsic(prefer_literal=True)
@@ -86,18 +88,21 @@ def combine_rows(
 
     def body(emit: Emitter, chunks: int) -> None:
         builder, table_start = emit.builder, emit.data(0)
-        sums = [emit.variable(emit.splat(0.0)) for _ in range(chunks)]
-        for total in sums:
-            builder.store(emit.splat(0.0), total)
-        with emit.loop(emit.integer(3)) as row:
-            start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
-            for chunk, total in enumerate(sums):
-                builder.store(builder.fadd(builder.load(total), emit.load(emit.at(start, chunk * LANES))), total)
         factor = emit.splat(emit.real(4))
-        for chunk, total in enumerate(sums):
-            emit.store(builder.fmul(factor, builder.load(total)), emit.at(table_start, emit.integer(5), chunk * LANES))
+        for begin in range(0, chunks, SUMS):
+            some = range(begin, min(begin + SUMS, chunks))
+            sums = [emit.variable(emit.splat(0.0)) for _ in some]
+            for total in sums:
+                builder.store(emit.splat(0.0), total)
+            with emit.loop(emit.integer(3)) as row:
+                start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
+                for chunk, total in zip(some, sums, strict=True):
+                    builder.store(builder.fadd(builder.load(total), emit.load(emit.at(start, chunk * LANES))), total)
+            for chunk, total in zip(some, sums, strict=True):
+                value = builder.fmul(factor, builder.load(total))
+                emit.store(value, emit.at(table_start, emit.integer(5), chunk * LANES))
 
-    return _compiled((table, offsets, first, count, scale, target, CHUNKS), 1, body)
+    return compiled((table, offsets, first, count, scale, target, CHUNKS), 1, body)
 
 
 @intrinsic(prefer_literal=True)
@@ -116,13 +121,13 @@ def add_to_rows(
                 place = emit.at(start, chunk * LANES)
                 emit.store(emit.fma(factor, part, emit.load(place)), place)
 
-    return _compiled((table, offsets, first, count, scale, source, CHUNKS), 1, body)
+    return compiled((table, offsets, first, count, scale, source, CHUNKS), 1, body)
 
 
 @intrinsic(prefer_literal=True)
 def score_pairs(
     _context: Any, inputs: Any, input_rows: Any, num_inputs: Any, outputs: Any, output_rows: Any, num_tiles: Any,
-    labels: Any, weights: Any, first_lane: Any, scratch: Any, rate: Any, losses: Any,
+    labels: Any, weights: Any, first_lane: Any, weight_stride: Any, scratch: Any, rate: Any, losses: Any,
     TILE: Any, CHUNKS: Any, WEIGHTED: Any, APART: Any,
 ) -> Any:  # fmt: skip
     """First half of a step of gradient descent: the gradient of every pair of an input and an output, into the scratch.
@@ -133,6 +138,7 @@ def score_pairs(
         output_rows: int64 (num_tiles * TILE,). A row may be named more than once.
         labels, weights: float32, read from first_lane on; lane t of tile k belongs to output k * TILE + t. Weight 0
             leaves a pair out, and the lanes from TILE to 7 need it.
+        weight_stride: floats from one input's weights to the next one's; 0 where all inputs have the same.
         scratch: float32; num_tiles * TILE * CHUNKS * 8 for the outputs as they stand, then num_inputs * num_tiles * 8.
         rate: learning rate.
         losses: float32 (16,): lanes 0-7 collect sums in nats; lanes 8-15 collect, unless WEIGHTED, the product of
@@ -146,15 +152,16 @@ def score_pairs(
         step = _Step(
             emit, tile, chunks, bool(apart),
             inputs=emit.data(0), input_rows=emit.data(1), target_rows=emit.data(1), num_inputs=emit.integer(2),
-            outputs=emit.data(3), output_rows=emit.data(4), num_tiles=emit.integer(5), scratch=emit.data(9),
+            outputs=emit.data(3), output_rows=emit.data(4), num_tiles=emit.integer(5), scratch=emit.data(10),
         )  # fmt: skip
         labels, weights = (emit.at(emit.data(position), emit.integer(8)) for position in (6, 7))
-        step.gradients = _Gradients(emit, labels, weights, emit.real(10), emit.data(11), bool(weighted))
+        step.gradients = Gradients(emit, labels, weights, emit.real(11), emit.data(12), bool(weighted))
+        step.weight_stride = emit.integer(9)
         with emit.loop(step.num_tiles) as which:
             step.score_tile(which.index)
 
     arguments = (inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, labels, weights, first_lane)
-    return _compiled((*arguments, scratch, rate, losses, TILE, CHUNKS, WEIGHTED, APART), 4, body)
+    return compiled((*arguments, weight_stride, scratch, rate, losses, TILE, CHUNKS, WEIGHTED, APART), 4, body)
 
 
 @intrinsic(prefer_literal=True)
@@ -182,7 +189,7 @@ def apply_gradients(
                 half(which.index)
 
     arguments = (inputs, input_rows, target_rows, num_inputs, outputs, output_rows, num_tiles, scratch)
-    return _compiled((*arguments, TILE, CHUNKS, APART), 3, body)
+    return compiled((*arguments, TILE, CHUNKS, APART), 3, body)
 
 
 class _Step:
@@ -199,7 +206,8 @@ class _Step:
         self.old_outputs = scratch
         self.all_gradients = emit.at(scratch, emit.builder.mul(num_tiles, INT64(tile * chunks * LANES)))
         self.gradient_stride = emit.builder.mul(num_tiles, INT64(LANES))
-        self.gradients: _Gradients | None = None
+        self.gradients: Gradients | None = None
+        self.weight_stride = INT64(0)
 
     def named_rows(self, table: ir.Value, rows: ir.Value, first: ir.Value, count: int) -> list[ir.Value]:
         """Pointers to the rows of `table` that rows[first : first + count] name."""
@@ -262,7 +270,9 @@ class _Step:
         assert self.gradients is not None
         for row in range(count):
             score = emit.sums([builder.load(total) for total in sums[row]])
-            emit.store(self.gradients.of(score, lane), self.gradient_place(builder.add(first, INT64(row)), lane))
+            place = builder.add(first, INT64(row))
+            weight_lane = builder.add(lane, builder.mul(place, self.weight_stride))
+            emit.store(self.gradients.of(score, lane, weight_lane), self.gradient_place(place, lane))
 
     def zero(self) -> ir.Value:
         """A new variable that is 0 each time the code passes here."""
@@ -338,7 +348,7 @@ class _Step:
                 emit.store(total, emit.at(target, position))
 
 
-class _Gradients:
+class Gradients:
     """From scores to gradients and losses, a vector at a time."""
 
     def __init__(
@@ -347,11 +357,11 @@ class _Gradients:
         self.emit, self.labels, self.weights, self.rate = emit, labels, weights, rate
         self.losses, self.weighted = losses, weighted
 
-    def of(self, score: ir.Value, lane: ir.Value) -> ir.Value:
+    def of(self, score: ir.Value, lane: ir.Value, weight_lane: ir.Value) -> ir.Value:
         """rate * weight * (label - sigmoid(score)); adds the loss, softplus(score) - label * score, to the losses."""
         emit, builder = self.emit, self.emit.builder
         one, zero = emit.splat(1.0), emit.splat(0.0)
-        label, weight = emit.load(emit.at(self.labels, lane)), emit.load(emit.at(self.weights, lane))
+        label, weight = emit.load(emit.at(self.labels, lane)), emit.load(emit.at(self.weights, weight_lane))
         small = self.exponential(emit.unary("llvm.fabs", score))
         numerator = builder.select(builder.fcmp_ordered(">", score, zero), one, small)
         sigmoid = builder.fdiv(numerator, builder.fadd(one, small))
