@@ -44,7 +44,8 @@ class Method:
         window: largest distance of a context word.
         width: "dynamic": drawn for every window from 1 to `window`; or "fixed".
         num_negatives: noise words of a window; 0 for hierarchical softmax.
-        negatives_shared: so many windows in a row have the same noise words, whose rows are then still in the cache.
+        negatives_shared: so many windows have the same noise words: of skip-gram in a row, their rows are still in the
+            cache; of CBOW apart, and they make one step (`grouped_cpu`).
         combine: how CBOW's context rows, or a word's n-grams, make one input.
         input_gradient: what each member of such an input receives: the gradient "divided" by their number (for the mean
             the true gradient), or "undivided" (word2vec.c, gensim, fastText).

@@ -16,13 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
 
-from textssl.kernels.simd import INT32, INT64, LANES, VECTOR, VECTOR_INT, Emitter
+from textssl.kernels.simd import INT64, LANES, VECTOR, VECTOR_INT, Emitter, compiled
 
-BYTE_POINTER = ir.IntType(8).as_pointer()
 EXP2 = (
     1.000000075454898,
     0.6931471880262292,
@@ -37,91 +34,8 @@ ATANH = tuple(1 / odd for odd in range(1, 15, 2))
 LOG2_E = 1.4426950408889634
 SOURCES = 6
 """Inputs that are added to two outputs at once: with their 12 factors they fill the 16 registers."""
-SUMS = 13
-"""Sums of rows that stay in registers, beside what is added."""
 LARGEST_SCORE = 87.0
 """exp(-87) is still a normal float32; beyond it the sigmoid is 0 or 1 in any case."""
-
-
-def compiled(types_of_arguments: Sequence[Any], num_constants: int, body: Callable[..., None]) -> tuple[Any, Any]:
-    """What an intrinsic returns: its signature and the code that `body(emitter, *constants)` writes."""
-    constants = [kind.literal_value for kind in types_of_arguments[len(types_of_arguments) - num_constants :]]
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        body(Emitter(context, builder, signature, arguments), *constants)
-        return impl_ret_untracked(context, builder, types.void, context.get_dummy_value())
-
-    return types.void(*types_of_arguments), codegen
-
-
-@intrinsic(prefer_literal=True)
-def prefetch_row(_context: Any, table: Any, offset: Any, CHUNKS: Any) -> Any:
-    """Ask for the cache lines of the row at `offset`, to be written soon."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        kind = ir.FunctionType(ir.VoidType(), [BYTE_POINTER, INT32, INT32, INT32])
-        start = emit.at(emit.data(0), emit.integer(1))
-        for lane in range(0, chunks * LANES, 2 * LANES):
-            line = emit.builder.bitcast(emit.at(start, lane), BYTE_POINTER)
-            emit.call("llvm.prefetch.p0", kind, line, INT32(0), INT32(3), INT32(1))
-
-    return compiled((table, offset, CHUNKS), 1, body)
-
-
-@intrinsic(prefer_literal=True)
-def clear_row(_context: Any, table: Any, target: Any, CHUNKS: Any) -> Any:
-    """table[target] = 0."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        start = emit.at(emit.data(0), emit.integer(1))
-        for chunk in range(chunks):
-            emit.store(emit.splat(0.0), emit.at(start, chunk * LANES))
-
-    return compiled((table, target, CHUNKS), 1, body)
-
-
-@intrinsic(prefer_literal=True)
-def combine_rows(
-    _context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, target: Any, CHUNKS: Any
-) -> Any:
-    """table[target] = scale * (sum of the rows at offsets[first : first + count])."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        builder, table_start = emit.builder, emit.data(0)
-        factor = emit.splat(emit.real(4))
-        for begin in range(0, chunks, SUMS):
-            some = range(begin, min(begin + SUMS, chunks))
-            sums = [emit.variable(emit.splat(0.0)) for _ in some]
-            for total in sums:
-                builder.store(emit.splat(0.0), total)
-            with emit.loop(emit.integer(3)) as row:
-                start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
-                for chunk, total in zip(some, sums, strict=True):
-                    builder.store(builder.fadd(builder.load(total), emit.load(emit.at(start, chunk * LANES))), total)
-            for chunk, total in zip(some, sums, strict=True):
-                value = builder.fmul(factor, builder.load(total))
-                emit.store(value, emit.at(table_start, emit.integer(5), chunk * LANES))
-
-    return compiled((table, offsets, first, count, scale, target, CHUNKS), 1, body)
-
-
-@intrinsic(prefer_literal=True)
-def add_to_rows(
-    _context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, source: Any, CHUNKS: Any
-) -> Any:
-    """Every row at offsets[first : first + count] += scale * table[source], in order; one named twice gets it twice."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        builder, table_start = emit.builder, emit.data(0)
-        factor = emit.splat(emit.real(4))
-        change = [emit.load(emit.at(table_start, emit.integer(5), chunk * LANES)) for chunk in range(chunks)]
-        with emit.loop(emit.integer(3)) as row:
-            start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
-            for chunk, part in enumerate(change):
-                place = emit.at(start, chunk * LANES)
-                emit.store(emit.fma(factor, part, emit.load(place)), place)
-
-    return compiled((table, offsets, first, count, scale, source, CHUNKS), 1, body)
 
 
 @intrinsic(prefer_literal=True)
@@ -394,6 +308,7 @@ class Gradients:
         return builder.fmul(builder.fadd(z, z), self.polynomial(builder.fmul(z, z), ATANH))
 
     def polynomial(self, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
+        """The sum of coefficients times powers of x, the constant first."""
         total = self.emit.splat(coefficients[-1])
         for coefficient in reversed(coefficients[:-1]):
             total = self.emit.fma(total, x, self.emit.splat(coefficient))

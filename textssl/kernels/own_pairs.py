@@ -1,20 +1,18 @@
 """Steps of word2vec for pairs in which every input has an output of its own, as Numba intrinsics.
 
 The windows of a group share their noise words (inputs x outputs, `micro_kernels`), but each has its own centre word:
-    `score_own`   g_i = rate * (1 - sigmoid(x_i . y_i))
-    `begin_gradient`   the input's change so far, g_i y_i
-    `change_own`  y_i += g_i x_i
+    `score_own`  g_i = rate * (1 - sigmoid(x_i . y_i))
+and `row_kernels` add g_i y_i to the input's change and g_i x_i to the output.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba.extending import intrinsic
 
-from textssl.kernels.micro_kernels import Gradients, compiled
-from textssl.kernels.simd import INT64, LANES, Emitter
+from textssl.kernels.micro_kernels import Gradients
+from textssl.kernels.simd import INT64, LANES, Emitter, compiled
 
 CHAINS = 4
 """Sums side by side, so that no addition waits for the one before."""
@@ -53,35 +51,3 @@ def score_own(
 
     arguments = (inputs, input_rows, outputs, output_rows, count, labels, label_lane, weights, weight_lane, sums)
     return compiled((*arguments, gradients, rate, losses, CHUNKS, WEIGHTED), 2, body)
-
-
-@intrinsic(prefer_literal=True)
-def scale_row(_context: Any, source: Any, first: Any, factors: Any, place: Any, target: Any, start: Any, CHUNKS: Any) -> Any:
-    """target[start:] = factors[place] * source[first:], one row."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        factor, from_row, to_row = _row_arguments(emit)
-        for chunk in range(chunks):
-            value = emit.load(emit.at(from_row, chunk * LANES))
-            emit.store(emit.builder.fmul(factor, value), emit.at(to_row, chunk * LANES))
-
-    return compiled((source, first, factors, place, target, start, CHUNKS), 1, body)
-
-
-@intrinsic(prefer_literal=True)
-def add_row(_context: Any, source: Any, first: Any, factors: Any, place: Any, target: Any, start: Any, CHUNKS: Any) -> Any:
-    """target[start:] += factors[place] * source[first:], one row."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        factor, from_row, to_row = _row_arguments(emit)
-        for chunk in range(chunks):
-            value, old = (emit.load(emit.at(row, chunk * LANES)) for row in (from_row, to_row))
-            emit.store(emit.fma(factor, value, old), emit.at(to_row, chunk * LANES))
-
-    return compiled((source, first, factors, place, target, start, CHUNKS), 1, body)
-
-
-def _row_arguments(emit: Emitter) -> tuple[ir.Value, ir.Value, ir.Value]:
-    """The factor in every lane, and pointers to the two rows."""
-    factor = emit.splat(emit.builder.load(emit.at(emit.data(2), emit.integer(3))))
-    return factor, emit.at(emit.data(0), emit.integer(1)), emit.at(emit.data(4), emit.integer(5))

@@ -2,7 +2,7 @@
 
 A window is inputs x outputs (`micro_kernels.score_pairs and apply_gradients`):
     skip-gram               the rows of the context words   x   the centre word and K noise words, or its path
-    CBOW                    one row, composed of the context words' rows   x   the same outputs
+    CBOW                    one row, composed of the context words' rows   x   a path (noise words: grouped_cpu)
     skip-gram with n-grams  one row, composed of the centre word's rows   x   the context words and K noise words
 A composed row is the scaled sum of its members; its gradient is added, scaled, to each of them.
 
@@ -21,15 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.kernels.blocks import collect_losses, draw_word, half_width, keep_words
-from textssl.kernels.micro_kernels import (
-    add_to_rows,
-    apply_gradients,
-    clear_row,
-    combine_rows,
-    prefetch_row,
-    score_pairs,
-)
+from textssl.kernels.micro_kernels import apply_gradients, score_pairs
 from textssl.kernels.random_cpu import inlined, kernel, random_bits
+from textssl.kernels.row_kernels import add_to_rows, clear_row, combine_rows, prefetch_row
 
 LOOKAHEAD = 4
 """Windows between naming a window's outputs and using them: the time their rows have to come from memory."""
