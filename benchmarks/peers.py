@@ -33,12 +33,12 @@ class Setting:
     max_n: int = 0
     buckets: int = 2_000_000
     negatives_shared: int = 1
-    """An option that only textssl has: so many windows in a row share their noise words."""
+    """An option that only textssl has: so many windows share their noise words."""
 
 
 SETTINGS = {
     "skipgram": Setting("skipgram", 100, 5, 5),
-    "cbow": Setting("cbow", 200, 8, 25, negatives_shared=4),
+    "cbow": Setting("cbow", 200, 8, 25, negatives_shared=8),
     "subwords": Setting("skipgram", 100, 5, 5, min_n=3, max_n=6),
 }
 CAN_DO = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -24,6 +25,7 @@ def reference_window_step(
     cbow_gradient: Literal["divided", "undivided"] = "undivided",
     subwords: Subwords | None = None,
     paths: Paths | None = None,
+    steps: Sequence[NDArray[np.integer]] | None = None,
     learning_rate: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
     """Apply window after window, each one from the rows as the one before has left them.
@@ -36,6 +38,7 @@ def reference_window_step(
         combine, cbow_gradient: how rows make one hidden vector, and what they receive (see Word2Vec).
         subwords: input rows of every word, its own row first.
         paths: the Huffman paths, for hierarchical softmax.
+        steps: the windows of each step, all from the rows as they stood before it; None for one window after the other.
         learning_rate: of every window.
 
     Returns:
@@ -45,9 +48,9 @@ def reference_window_step(
     tables = [torch.tensor(np.asarray(table), dtype=torch.float64) for table in (input_table, output_table)]
     model = Word2Vec(*tables, combine=combine, cbow_gradient=cbow_gradient)
     loss_total = pair_count = 0.0
-    for place in range(len(windows.centres)):
+    for places in np.arange(len(windows.centres))[:, None] if steps is None else steps:
         model.zero_grad(set_to_none=True)
-        batch = window_batch(_one(windows, place), method=method, subwords=subwords, paths=paths)
+        batch = window_batch(_some(windows, places), method=method, subwords=subwords, paths=paths)
         loss = window_loss(model, batch)
         loss.total.backward()
         with torch.no_grad():
@@ -59,8 +62,7 @@ def reference_window_step(
     return new_input_table, new_output_table, loss_total, pair_count
 
 
-def _one(windows: Windows, place: int) -> Windows:
-    cut = slice(place, place + 1)
+def _some(windows: Windows, cut: NDArray[np.integer]) -> Windows:
     return replace(
         windows,
         positions=windows.positions[cut],

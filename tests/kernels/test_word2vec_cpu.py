@@ -11,10 +11,11 @@ torch = pytest.importorskip("torch")
 
 from tests.kernels.reference import reference_window_step  # noqa: E402
 from textssl.kernels.engine_cpu import CpuEngine, Draws, Method, Ragged  # noqa: E402
+from textssl.kernels.word2vec_cpu import MOST_TOGETHER  # noqa: E402
 from textssl.objectives.base_reference import Paths, Subwords  # noqa: E402
 from textssl.text.draws import alias_table, huffman  # noqa: E402
 from textssl.text.vocabulary import Vocabulary  # noqa: E402
-from textssl.text.windows import WindowSettings, block_windows, keep_thresholds  # noqa: E402
+from textssl.text.windows import WindowSettings, block_windows, groups_apart, keep_thresholds  # noqa: E402
 
 NUM_WORDS, NUM_NGRAMS, EPOCH = 23, 17, 2
 RATE = 0.05
@@ -49,14 +50,24 @@ def train_both(
     inputs, outputs = tables(dim, NUM_WORDS + (NUM_NGRAMS if ngrams else 0))
     engine.inputs.rows[:], engine.outputs.rows[:] = inputs, outputs
     loss, pairs = engine.train_block(2, len(IDS) - 3, epoch=EPOCH, learning_rate=rate)
-    settings = WindowSettings(5, window, width, thresholds, negatives, accept, alias, shared)
+    grouped = name == "cbow" and negatives > 0
+    sharing = "apart" if grouped else "in_a_row"
+    settings = WindowSettings(5, window, width, thresholds, negatives, accept, alias, shared, sharing)
     windows = block_windows(IDS, OFFSETS, 2, len(IDS) - 3, settings=settings, epoch=EPOCH)
     expected = reference_window_step(
         engine_start(inputs), engine_start(outputs), windows, method=name, combine=combine, cbow_gradient=gradient,
         subwords=Subwords.of_ngrams(lists.offsets, lists.values) if ngrams else None,
         paths=Paths(tree.offsets, tree.points, tree.codes) if tree else None, learning_rate=rate,
+        steps=steps_of_groups(len(windows.centres), shared) if grouped else None,
     )  # fmt: skip
     return engine, loss, pairs, expected
+
+
+def steps_of_groups(num_windows: int, shared: int) -> list[np.ndarray]:
+    """The windows of each step of CBOW: a group apart, at most MOST_TOGETHER of it at once."""
+    groups = groups_apart(num_windows, shared)
+    members = (np.arange(group, num_windows, groups) for group in range(groups))
+    return [some[start : start + MOST_TOGETHER] for some in members for start in range(0, len(some), MOST_TOGETHER)]
 
 
 def engine_start(table: np.ndarray) -> np.ndarray:
@@ -94,8 +105,9 @@ def test_kernel_equals_autograd_for_every_shape(dim, negatives, window):
 
 @pytest.mark.parametrize("name", ["skipgram", "cbow"])
 @pytest.mark.parametrize("ngrams", [False, True])
-def test_windows_that_share_noise_equal_autograd(name, ngrams):
-    check(*train_both(name, ngrams=ngrams, shared=7))
+@pytest.mark.parametrize("shared", [7, 11])
+def test_windows_that_share_noise_equal_autograd(name, ngrams, shared):
+    check(*train_both(name, ngrams=ngrams, shared=shared))
 
 
 def test_padding_of_rows_stays_zero():

@@ -151,6 +151,19 @@ def test_dynamic_half_widths_are_uniform():
     assert stats.chisquare(np.bincount(half_widths, minlength=6)[1:]).pvalue > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("sharing", "leaders"), [("in_a_row", [0, 0, 0, 3, 3, 3, 6, 6, 6, 9]), ("apart", [0, 1, 2, 3, 0, 1, 2, 3, 0, 1])]
+)
+def test_windows_share_the_noise_of_their_leader(sharing, leaders):
+    ids, offsets = np.zeros(10, np.int64), np.array([0, 10])
+    chosen = window_settings(vocabulary=1_000, num_negatives=8)
+    alone = block_windows(ids, offsets, 0, 10, settings=chosen, epoch=0)
+    shared = replace(chosen, negatives_shared=3, sharing=sharing)
+    windows = block_windows(ids, offsets, 0, 10, settings=shared, epoch=0)
+    assert np.array_equal(windows.negatives, alone.negatives[leaders])
+    assert np.array_equal(windows.contexts, alone.contexts)
+
+
 def test_noise_words_follow_the_alias_table():
     # columns: 0 always; 1 half itself, half 0; 2 a quarter itself, three quarters 3; 3 always
     chosen = window_settings(

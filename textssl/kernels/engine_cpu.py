@@ -12,11 +12,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from textssl.kernels.grouped_cpu import group_kernel
 from textssl.kernels.simd import LANES
 from textssl.kernels.tables import Table, aligned_floats
 from textssl.kernels.word2vec_cpu import (
     LOOKAHEAD,
     MOST_FACTORS,
+    MOST_TOGETHER,
     Members,
     Shape,
     Tree,
@@ -42,7 +44,8 @@ class Method:
         window: largest distance of a context word.
         width: "dynamic": drawn for every window from 1 to `window`; or "fixed".
         num_negatives: noise words of a window; 0 for hierarchical softmax.
-        negatives_shared: so many windows in a row have the same noise words, whose rows are then still in the cache.
+        negatives_shared: so many windows have the same noise words: of skip-gram in a row, their rows are still in the
+            cache; of CBOW apart, and they make one step (`grouped_cpu`).
         combine: how CBOW's context rows, or a word's n-grams, make one input.
         input_gradient: what each member of such an input receives: the gradient "divided" by their number (for the mean
             the true gradient), or "undivided" (word2vec.c, gensim, fastText).
@@ -112,13 +115,13 @@ class CpuEngine:
         self._ids, self._offsets = np.asarray(ids).view(), np.asarray(offsets, np.int64).view()
         self._ids.flags.writeable = self._offsets.flags.writeable = False
         num_words = len(draws.keep_threshold)
-        self.inputs = Table(num_words + num_ngram_rows, method.dim, spare=2 * num_threads)
+        self.inputs = Table(num_words + num_ngram_rows, method.dim, spare=2 * MOST_TOGETHER * num_threads)
         self.outputs = Table(num_words, method.dim, spare=num_threads)
         self._members = _members(method, ngrams, num_words)
         self._tree = _tree(path_points, path_codes)
         self._shape = _shape(method, has_ngrams=ngrams is not None, longest_path=self._tree.longest)
         self._workspaces = [self._workspace(thread, 0) for thread in range(num_threads)]
-        self._kernel = window_kernel(self._shape)
+        self._kernel = group_kernel(self._shape) if _grouped(self._shape) else window_kernel(self._shape)
 
     @property
     def num_threads(self) -> int:
@@ -163,11 +166,9 @@ class CpuEngine:
         """What a thread needs for blocks of so many words."""
         shape, method = self._shape, self.method
         most = _most_outputs(shape, method.window, self._tree.longest)
-        most_inputs = 1 if shape.composed else 2 * method.window
-        places = np.arange(method.num_negatives + 1)
-        labels, weights = np.zeros((2, 2, LANES * most), np.float32)
-        labels[:, 0] = 1
-        weights[:, places // shape.tile * LANES + places % shape.tile] = 1
+        most_inputs = _most_inputs(shape, method.window)
+        labels, weights = _labels_and_weights(shape, most)
+        composed, gradient = (self._spare_rows(thread, half) for half in (0, 1))
         empty_row = self.outputs.spare_offset(thread)
         return Workspace(
             words=np.empty(block + 1, np.int64),
@@ -175,18 +176,26 @@ class CpuEngine:
             left=np.empty(block + 1, np.int32),
             right=np.empty(block + 1, np.int32),
             rows=np.empty(block + 1, np.int64),
-            ring=np.full(LOOKAHEAD * -(-(method.num_negatives + 1) // shape.tile) * shape.tile, empty_row),
+            ring=np.full(LOOKAHEAD * _padded(method.num_negatives + 1, shape.tile), empty_row),
             contexts=np.empty(2 * method.window + 1, np.int64),
-            found=np.empty(self._members.most + 1, np.int64),
-            named=np.empty(most, np.int64),
-            labels=labels.reshape(-1),
-            weights=weights.reshape(-1),
-            composed=np.full(1, self.inputs.spare_offset(2 * thread)),
-            gradient=np.full(1, self.inputs.spare_offset(2 * thread + 1)),
+            found=np.empty(MOST_TOGETHER * self._members.most + 1, np.int64),
+            named=np.full(most, empty_row),
+            labels=labels,
+            weights=weights,
+            composed=composed,
+            gradient=gradient,
+            own=np.empty(MOST_TOGETHER, np.int64),
+            counts=np.empty(MOST_TOGETHER, np.int64),
+            own_gradients=np.empty(LANES, np.float32),
             empty_row=empty_row,
             scratch=aligned_floats(most * shape.num_chunks * LANES + most_inputs * (most // shape.tile) * LANES),
             losses=np.repeat(np.array([0, 1], np.float32), LANES),
         )
+
+    def _spare_rows(self, thread: int, half: int) -> NDArray[np.int64]:
+        """The offsets of a thread's first or second half of spare input rows."""
+        first = (2 * thread + half) * MOST_TOGETHER
+        return np.array([self.inputs.spare_offset(first + index) for index in range(MOST_TOGETHER)])
 
 
 _PURPOSES = (Purpose.SUBSAMPLE, Purpose.WINDOW, Purpose.NEGATIVES)
@@ -195,27 +204,63 @@ _PURPOSES = (Purpose.SUBSAMPLE, Purpose.WINDOW, Purpose.NEGATIVES)
 def _shape(method: Method, *, has_ngrams: bool, longest_path: int) -> Shape:
     centre_is_input = has_ngrams and method.name == "skipgram"
     varied = centre_is_input or method.num_negatives == 0
-    num_outputs = method.num_negatives + 1
-    tile = TILE_OF_PATHS if varied else min(TILES, key=lambda size: (-(-num_outputs // size) * size, -size))
     shape = Shape(
         num_chunks=-(-method.dim // LANES),
         stride=Table(1, method.dim).stride,
-        tile=tile,
+        tile=TILE_OF_PATHS,
         num_negatives=method.num_negatives,
         composed=int(method.name == "cbow" or has_ngrams),
         centre_is_input=int(centre_is_input),
         has_ngrams=int(has_ngrams),
         exact_losses=int(varied),
     )
-    most = _most_outputs(shape, method.window, longest_path) // tile * 2 * method.window
-    return shape._replace(exact_losses=int(varied or most > MOST_FACTORS))
+    if not varied:
+        num_outputs = method.num_negatives + 1 - _grouped(shape)
+        shape = shape._replace(tile=min(TILES, key=lambda size: (_padded(num_outputs, size), -size)))
+    most = _most_outputs(shape, method.window, longest_path) // shape.tile * _most_inputs(shape, method.window)
+    return shape._replace(exact_losses=int(varied or most + _grouped(shape) > MOST_FACTORS))
+
+
+def _grouped(shape: Shape) -> bool:
+    """Whether windows that share their noise words make one step."""
+    return bool(shape.composed and not shape.centre_is_input and shape.num_negatives > 0)
+
+
+def _most_inputs(shape: Shape, window: int) -> int:
+    if _grouped(shape):
+        return MOST_TOGETHER
+    return 1 if shape.composed else 2 * window
 
 
 def _most_outputs(shape: Shape, window: int, longest_path: int) -> int:
+    if _grouped(shape):
+        return _padded(shape.num_negatives, shape.tile)
     most = shape.num_negatives + (2 * window if shape.centre_is_input else 1)
     if shape.num_negatives == 0:
         most = longest_path * (2 * window if shape.centre_is_input else 1)
-    return -(-most // shape.tile) * shape.tile
+    return _padded(most, shape.tile)
+
+
+def _padded(count: int, size: int) -> int:
+    """`count`, filled up to whole tiles of a size."""
+    return -(-count // size) * size
+
+
+def _labels_and_weights(shape: Shape, most: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What counts in every lane. In a window: the centre word with label 1 and noise words, and a second time to be
+    masked. In a group: noise words, the same for every window to be masked, and centre words, label 1, 0 to 8 of them.
+    """
+    grouped = _grouped(shape)
+    places = np.arange(shape.num_negatives + 1 - grouped)
+    lanes = places // shape.tile * LANES + places % shape.tile
+    size = most // shape.tile * LANES if grouped else LANES * most
+    labels, weights = np.zeros((2, 1 + (MOST_TOGETHER if grouped else 1), size), np.float32)
+    weights[:, lanes] = 1
+    if not grouped:
+        labels[:, 0] = 1
+        return labels.reshape(-1), weights.reshape(-1)
+    first_windows = np.tri(MOST_TOGETHER + 1, LANES, -1, dtype=np.float32)
+    return np.append(labels, np.ones(LANES, np.float32)), np.append(weights, first_windows)
 
 
 def _members(method: Method, ngrams: Ragged | None, num_words: int) -> Members:

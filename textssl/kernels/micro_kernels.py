@@ -16,13 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
 
-from textssl.kernels.simd import INT32, INT64, LANES, VECTOR, VECTOR_INT, Emitter
+from textssl.kernels.simd import INT64, LANES, VECTOR, VECTOR_INT, Emitter, compiled
 
-BYTE_POINTER = ir.IntType(8).as_pointer()
 EXP2 = (
     1.000000075454898,
     0.6931471880262292,
@@ -41,88 +38,10 @@ LARGEST_SCORE = 87.0
 """exp(-87) is still a normal float32; beyond it the sigmoid is 0 or 1 in any case."""
 
 
-def _compiled(types_of_arguments: Sequence[Any], num_constants: int, body: Callable[..., None]) -> tuple[Any, Any]:
-    """What an intrinsic returns: its signature and the code that `body(emitter, *constants)` writes."""
-    constants = [kind.literal_value for kind in types_of_arguments[len(types_of_arguments) - num_constants :]]
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        body(Emitter(context, builder, signature, arguments), *constants)
-        return impl_ret_untracked(context, builder, types.void, context.get_dummy_value())
-
-    return types.void(*types_of_arguments), codegen
-
-
-@intrinsic(prefer_literal=True)
-def prefetch_row(_context: Any, table: Any, offset: Any, CHUNKS: Any) -> Any:
-    """Ask for the cache lines of the row at `offset`, to be written soon."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        kind = ir.FunctionType(ir.VoidType(), [BYTE_POINTER, INT32, INT32, INT32])
-        start = emit.at(emit.data(0), emit.integer(1))
-        for lane in range(0, chunks * LANES, 2 * LANES):
-            line = emit.builder.bitcast(emit.at(start, lane), BYTE_POINTER)
-            emit.call("llvm.prefetch.p0", kind, line, INT32(0), INT32(3), INT32(1))
-
-    return _compiled((table, offset, CHUNKS), 1, body)
-
-
-@intrinsic(prefer_literal=True)
-def clear_row(_context: Any, table: Any, target: Any, CHUNKS: Any) -> Any:
-    """table[target] = 0."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        start = emit.at(emit.data(0), emit.integer(1))
-        for chunk in range(chunks):
-            emit.store(emit.splat(0.0), emit.at(start, chunk * LANES))
-
-    return _compiled((table, target, CHUNKS), 1, body)
-
-
-@intrinsic(prefer_literal=True)
-def combine_rows(
-    _context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, target: Any, CHUNKS: Any
-) -> Any:
-    """table[target] = scale * (sum of the rows at offsets[first : first + count])."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        builder, table_start = emit.builder, emit.data(0)
-        sums = [emit.variable(emit.splat(0.0)) for _ in range(chunks)]
-        for total in sums:
-            builder.store(emit.splat(0.0), total)
-        with emit.loop(emit.integer(3)) as row:
-            start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
-            for chunk, total in enumerate(sums):
-                builder.store(builder.fadd(builder.load(total), emit.load(emit.at(start, chunk * LANES))), total)
-        factor = emit.splat(emit.real(4))
-        for chunk, total in enumerate(sums):
-            emit.store(builder.fmul(factor, builder.load(total)), emit.at(table_start, emit.integer(5), chunk * LANES))
-
-    return _compiled((table, offsets, first, count, scale, target, CHUNKS), 1, body)
-
-
-@intrinsic(prefer_literal=True)
-def add_to_rows(
-    _context: Any, table: Any, offsets: Any, first: Any, count: Any, scale: Any, source: Any, CHUNKS: Any
-) -> Any:
-    """Every row at offsets[first : first + count] += scale * table[source], in order; one named twice gets it twice."""
-
-    def body(emit: Emitter, chunks: int) -> None:
-        builder, table_start = emit.builder, emit.data(0)
-        factor = emit.splat(emit.real(4))
-        change = [emit.load(emit.at(table_start, emit.integer(5), chunk * LANES)) for chunk in range(chunks)]
-        with emit.loop(emit.integer(3)) as row:
-            start = emit.at(table_start, builder.load(emit.at(emit.data(1), emit.integer(2), row.index)))
-            for chunk, part in enumerate(change):
-                place = emit.at(start, chunk * LANES)
-                emit.store(emit.fma(factor, part, emit.load(place)), place)
-
-    return _compiled((table, offsets, first, count, scale, source, CHUNKS), 1, body)
-
-
 @intrinsic(prefer_literal=True)
 def score_pairs(
     _context: Any, inputs: Any, input_rows: Any, num_inputs: Any, outputs: Any, output_rows: Any, num_tiles: Any,
-    labels: Any, weights: Any, first_lane: Any, scratch: Any, rate: Any, losses: Any,
+    labels: Any, weights: Any, first_lane: Any, weight_stride: Any, scratch: Any, rate: Any, losses: Any,
     TILE: Any, CHUNKS: Any, WEIGHTED: Any, APART: Any,
 ) -> Any:  # fmt: skip
     """First half of a step of gradient descent: the gradient of every pair of an input and an output, into the scratch.
@@ -133,6 +52,7 @@ def score_pairs(
         output_rows: int64 (num_tiles * TILE,). A row may be named more than once.
         labels, weights: float32, read from first_lane on; lane t of tile k belongs to output k * TILE + t. Weight 0
             leaves a pair out, and the lanes from TILE to 7 need it.
+        weight_stride: floats from one input's weights to the next one's; 0 where all inputs have the same.
         scratch: float32; num_tiles * TILE * CHUNKS * 8 for the outputs as they stand, then num_inputs * num_tiles * 8.
         rate: learning rate.
         losses: float32 (16,): lanes 0-7 collect sums in nats; lanes 8-15 collect, unless WEIGHTED, the product of
@@ -146,15 +66,16 @@ def score_pairs(
         step = _Step(
             emit, tile, chunks, bool(apart),
             inputs=emit.data(0), input_rows=emit.data(1), target_rows=emit.data(1), num_inputs=emit.integer(2),
-            outputs=emit.data(3), output_rows=emit.data(4), num_tiles=emit.integer(5), scratch=emit.data(9),
+            outputs=emit.data(3), output_rows=emit.data(4), num_tiles=emit.integer(5), scratch=emit.data(10),
         )  # fmt: skip
         labels, weights = (emit.at(emit.data(position), emit.integer(8)) for position in (6, 7))
-        step.gradients = _Gradients(emit, labels, weights, emit.real(10), emit.data(11), bool(weighted))
+        step.gradients = Gradients(emit, labels, weights, emit.real(11), emit.data(12), bool(weighted))
+        step.weight_stride = emit.integer(9)
         with emit.loop(step.num_tiles) as which:
             step.score_tile(which.index)
 
     arguments = (inputs, input_rows, num_inputs, outputs, output_rows, num_tiles, labels, weights, first_lane)
-    return _compiled((*arguments, scratch, rate, losses, TILE, CHUNKS, WEIGHTED, APART), 4, body)
+    return compiled((*arguments, weight_stride, scratch, rate, losses, TILE, CHUNKS, WEIGHTED, APART), 4, body)
 
 
 @intrinsic(prefer_literal=True)
@@ -182,7 +103,7 @@ def apply_gradients(
                 half(which.index)
 
     arguments = (inputs, input_rows, target_rows, num_inputs, outputs, output_rows, num_tiles, scratch)
-    return _compiled((*arguments, TILE, CHUNKS, APART), 3, body)
+    return compiled((*arguments, TILE, CHUNKS, APART), 3, body)
 
 
 class _Step:
@@ -199,7 +120,8 @@ class _Step:
         self.old_outputs = scratch
         self.all_gradients = emit.at(scratch, emit.builder.mul(num_tiles, INT64(tile * chunks * LANES)))
         self.gradient_stride = emit.builder.mul(num_tiles, INT64(LANES))
-        self.gradients: _Gradients | None = None
+        self.gradients: Gradients | None = None
+        self.weight_stride = INT64(0)
 
     def named_rows(self, table: ir.Value, rows: ir.Value, first: ir.Value, count: int) -> list[ir.Value]:
         """Pointers to the rows of `table` that rows[first : first + count] name."""
@@ -262,7 +184,9 @@ class _Step:
         assert self.gradients is not None
         for row in range(count):
             score = emit.sums([builder.load(total) for total in sums[row]])
-            emit.store(self.gradients.of(score, lane), self.gradient_place(builder.add(first, INT64(row)), lane))
+            place = builder.add(first, INT64(row))
+            weight_lane = builder.add(lane, builder.mul(place, self.weight_stride))
+            emit.store(self.gradients.of(score, lane, weight_lane), self.gradient_place(place, lane))
 
     def zero(self) -> ir.Value:
         """A new variable that is 0 each time the code passes here."""
@@ -338,7 +262,7 @@ class _Step:
                 emit.store(total, emit.at(target, position))
 
 
-class _Gradients:
+class Gradients:
     """From scores to gradients and losses, a vector at a time."""
 
     def __init__(
@@ -347,11 +271,11 @@ class _Gradients:
         self.emit, self.labels, self.weights, self.rate = emit, labels, weights, rate
         self.losses, self.weighted = losses, weighted
 
-    def of(self, score: ir.Value, lane: ir.Value) -> ir.Value:
+    def of(self, score: ir.Value, lane: ir.Value, weight_lane: ir.Value) -> ir.Value:
         """rate * weight * (label - sigmoid(score)); adds the loss, softplus(score) - label * score, to the losses."""
         emit, builder = self.emit, self.emit.builder
         one, zero = emit.splat(1.0), emit.splat(0.0)
-        label, weight = emit.load(emit.at(self.labels, lane)), emit.load(emit.at(self.weights, lane))
+        label, weight = emit.load(emit.at(self.labels, lane)), emit.load(emit.at(self.weights, weight_lane))
         small = self.exponential(emit.unary("llvm.fabs", score))
         numerator = builder.select(builder.fcmp_ordered(">", score, zero), one, small)
         sigmoid = builder.fdiv(numerator, builder.fadd(one, small))
@@ -384,6 +308,7 @@ class _Gradients:
         return builder.fmul(builder.fadd(z, z), self.polynomial(builder.fmul(z, z), ATANH))
 
     def polynomial(self, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
+        """The sum of coefficients times powers of x, the constant first."""
         total = self.emit.splat(coefficients[-1])
         for coefficient in reversed(coefficients[:-1]):
             total = self.emit.fma(total, x, self.emit.splat(coefficient))

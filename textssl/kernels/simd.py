@@ -6,12 +6,13 @@ named here, and no compiler is needed on the user's machine. `micro_kernels` bui
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.imputils import impl_ret_untracked
 
 LANES = 8
 FLOAT = ir.FloatType()
@@ -114,3 +115,14 @@ def _fold_order() -> list[int]:
         ]
         width *= 2
     return [level[0].index(k) for k in range(LANES)]
+
+
+def compiled(types_of_arguments: Sequence[Any], num_constants: int, body: Callable[..., None]) -> tuple[Any, Any]:
+    """What an intrinsic returns: its signature and the code that `body(emitter, *constants)` writes."""
+    constants = [kind.literal_value for kind in types_of_arguments[len(types_of_arguments) - num_constants :]]
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
+        body(Emitter(context, builder, signature, arguments), *constants)
+        return impl_ret_untracked(context, builder, types.void, context.get_dummy_value())
+
+    return types.void(*types_of_arguments), codegen

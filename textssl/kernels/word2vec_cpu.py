@@ -2,7 +2,7 @@
 
 A window is inputs x outputs (`micro_kernels.score_pairs and apply_gradients`):
     skip-gram               the rows of the context words   x   the centre word and K noise words, or its path
-    CBOW                    one row, composed of the context words' rows   x   the same outputs
+    CBOW                    one row, composed of the context words' rows   x   a path (noise words: grouped_cpu)
     skip-gram with n-grams  one row, composed of the centre word's rows   x   the context words and K noise words
 A composed row is the scaled sum of its members; its gradient is added, scaled, to each of them.
 
@@ -21,18 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.kernels.blocks import collect_losses, draw_word, half_width, keep_words
-from textssl.kernels.micro_kernels import (
-    add_to_rows,
-    apply_gradients,
-    clear_row,
-    combine_rows,
-    prefetch_row,
-    score_pairs,
-)
+from textssl.kernels.micro_kernels import apply_gradients, score_pairs
 from textssl.kernels.random_cpu import inlined, kernel, random_bits
+from textssl.kernels.row_kernels import add_to_rows, clear_row, combine_rows, prefetch_row
 
 LOOKAHEAD = 4
 """Windows between naming a window's outputs and using them: the time their rows have to come from memory."""
+MOST_TOGETHER = 8
+"""Most windows of CBOW in one step: as many as a vector has lanes."""
 MOST_FACTORS = 120
 """A product of so many factors of at most 2 stays under the largest float32 (2**128)."""
 
@@ -116,9 +112,15 @@ class Workspace(NamedTuple):
     """Of every lane: those of centre and noise words, and a second time for windows in which some count nothing."""
     weights: NDArray[np.float32]
     composed: NDArray[np.int64]
-    """(1,) the offset of the composed row, behind the inputs' last row."""
+    """The offsets of the composed rows, behind the inputs' last row: one, or those of the windows of a group."""
     gradient: NDArray[np.int64]
-    """(1,) the offset of the row that collects its gradient."""
+    """The offsets of the rows that collect their gradients."""
+    own: NDArray[np.int64]
+    """The centre words' rows of a group."""
+    counts: NDArray[np.int64]
+    """The numbers of members of its composed rows."""
+    own_gradients: NDArray[np.float32]
+    """The gradients of the pairs of composed row and centre word."""
     empty_row: int
     """The offset of a row of zeros, behind the outputs' last row."""
     scratch: NDArray[np.float32]
@@ -126,9 +128,8 @@ class Workspace(NamedTuple):
 
 
 @inlined
-def context_rows(rows, low, high, centre, found):
-    """found = rows[low:high] without the centre; returns their number."""
-    count = 0
+def context_rows(rows, low, high, centre, found, count):
+    """found[count:] = rows[low:high] without the centre; returns the place behind them."""
     for place in range(low, high):
         found[count] = rows[place]
         count += place != centre
@@ -136,9 +137,9 @@ def context_rows(rows, low, high, centre, found):
 
 
 @inlined
-def member_rows(words, low, high, skipped, members, stride, found):
-    """found = the rows of words[low:high] without the skipped one, each followed by its n-grams' rows; their number."""
-    count = 0
+def member_rows(words, low, high, skipped, members, stride, found, count):
+    """found[count:] = the rows of words[low:high] without the skipped one, each followed by its n-grams' rows; returns
+    the place behind them."""
     for place in range(low, high):
         if place != skipped:
             word = words[place]
@@ -217,11 +218,11 @@ def compose(low, high, centre, members, inputs, workspace, CHUNKS, STRIDE, CENTR
     """Write a window's composed row and clear the one that collects its gradient; returns the number of members."""
     found, words = workspace.found, workspace.words
     if CENTRE_IS_INPUT:
-        count = member_rows(words, centre, centre + 1, -1, members, STRIDE, found)
+        count = member_rows(words, centre, centre + 1, -1, members, STRIDE, found, 0)
     elif HAS_NGRAMS:
-        count = member_rows(words, low, high, centre, members, STRIDE, found)
+        count = member_rows(words, low, high, centre, members, STRIDE, found, 0)
     else:
-        count = context_rows(workspace.rows, low, high, centre, found)
+        count = context_rows(workspace.rows, low, high, centre, found, 0)
     scale = np.float32(1 / max(count, 1) if members.mean else 1)
     combine_rows(inputs, found, 0, count, scale, workspace.composed[0], CHUNKS)
     clear_row(inputs, workspace.gradient[0], CHUNKS)
@@ -292,7 +293,7 @@ def window_kernel(shape: Shape) -> Callable[..., Any]:
                 reach = half_width(windows.window_key, workspace.places[centre], windows.window, windows.shrink)
                 low = max(workspace.left[centre], centre - reach)
                 high = min(workspace.right[centre], centre + reach + 1)
-                num_contexts = context_rows(workspace.rows, low, high, centre, contexts)
+                num_contexts = context_rows(workspace.rows, low, high, centre, contexts, 0)
                 first_lane, num_tiles = 0, PADDED // TILE
                 if NEGATIVES == 0 and CENTRE_IS_INPUT:
                     count = path_outputs(low, high, centre, tree, workspace, STRIDE, TILE)
@@ -312,7 +313,7 @@ def window_kernel(shape: Shape) -> Callable[..., Any]:
                 if COMPOSED and num_inputs > 0:
                     count = compose(low, high, centre, members, inputs, workspace, CHUNKS, STRIDE, CENTRE_IS_INPUT, HAS_NGRAMS)  # fmt: skip  # noqa: E501
                 if num_inputs > 0:
-                    score_pairs(inputs, input_rows, num_inputs, outputs, named, num_tiles, workspace.labels, workspace.weights, first_lane, scratch, rate, losses, TILE, CHUNKS, EXACT, COMPOSED)  # fmt: skip  # noqa: E501
+                    score_pairs(inputs, input_rows, num_inputs, outputs, named, num_tiles, workspace.labels, workspace.weights, first_lane, 0, scratch, rate, losses, TILE, CHUNKS, EXACT, COMPOSED)  # fmt: skip  # noqa: E501
             if ahead < num_words:  # work that fills the time until the gradients are there
                 look_ahead(ahead, slot, windows, inputs, outputs, workspace, CHUNKS, STRIDE, NEGATIVES, PADDED, CENTRE_IS_INPUT)  # fmt: skip  # noqa: E501
                 if HAS_NGRAMS:

@@ -231,6 +231,7 @@ def reference_parts(
         keep_thresholds=prepared.keep_threshold,
         num_negatives=prepared.num_negatives,
         negatives_shared=config.negatives_shared,
+        sharing="apart" if prepared.method == "cbow" else "in_a_row",
         noise_accept=accept,
         noise_alias=alias,
     )

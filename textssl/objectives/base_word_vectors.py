@@ -45,7 +45,9 @@ class WordVectorsConfig:
         "negative_sampling", "How a word is predicted."
     )
     negatives: int = option(5, "Noise words for each window, with negative sampling.", minimum=1, maximum=1_000)
-    negatives_shared: int = option(1, "So many windows in a row share their noise words; more is faster.", minimum=1)
+    negatives_shared: int = option(
+        1, "So many windows share their noise words (skip-gram: in a row, CBOW: apart); more is faster.", minimum=1
+    )
     noise_exponent: float = option(0.75, "Noise words are drawn by count to this power.")
     subsample: float = option(1e-4, "Frequency above which words are left out at random; 0 keeps all.", minimum=0)
     epochs: int = option(5, "Passes over the corpus.", minimum=1)

@@ -25,7 +25,7 @@ class Cbow:
 
     Config = CbowConfig
     PRESETS: Mapping[str, Mapping[str, Any]] = {
-        "demo": {"dim": 200, "window": 8, "negatives": 25, "negatives_shared": 4, "epochs": 15},
+        "demo": {"dim": 200, "window": 8, "negatives": 25, "negatives_shared": 8, "epochs": 15},
     }
 
     def prepare(self, source: Source, config: CbowConfig, setting: Setting) -> WordVectors:

@@ -8,7 +8,8 @@ bits(purpose, i) = random_bits(stream_key(seed, purpose, epoch), i) and hi, lo t
     contexts    the kept tokens at distance 1..half width, to both sides, in the sequence of kept tokens of the same
                 document and block, from left to right
     noise k     r = bits(NEGATIVES, q * num_negatives + k), column = hi(r) * V >> 32; q is the position of the
-                first of the `negatives_shared` kept tokens, counted from the block's first, that share their noise;
+                first of the `negatives_shared` kept tokens that share their noise, counted from the block's first in a
+                row, or one from each of as many equal parts of the block (`sharing`);
                 the word is column if lo(r) < noise_accept[column], else noise_alias[column]
 
 Shapes: N windows (kept tokens), C = 2 * window context places, K noise words, V vocabulary.
@@ -43,7 +44,8 @@ class WindowSettings:
         num_negatives: noise words of a window, 0 or more.
         noise_accept: (V,) unsigned, the alias table's thresholds on a 32-bit draw; unused without noise.
         noise_alias: (V,) integer, the alias table's other words.
-        negatives_shared: so many windows in a row have the same noise words, at least 1.
+        negatives_shared: so many windows have the same noise words, at least 1.
+        sharing: which ones: windows in a row; or windows apart, as far from each other as the block allows.
     """
 
     seed: int
@@ -54,6 +56,7 @@ class WindowSettings:
     noise_accept: NDArray[np.unsignedinteger]
     noise_alias: NDArray[np.integer]
     negatives_shared: int = 1
+    sharing: Literal["in_a_row", "apart"] = "in_a_row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +170,20 @@ def _contexts(
     )
 
 
+def groups_apart(num_windows: int, shared: int) -> int:
+    """The number of groups of `shared` windows apart, at least 1: group g has the windows g, g + groups, and so on."""
+    return max(1, -(-num_windows // shared))
+
+
 def _negatives(positions: NDArray[np.int64], settings: WindowSettings, epoch: int) -> NDArray[np.int64]:
     """(N, K) words drawn through the alias table."""
     if settings.num_negatives == 0:
         return np.empty((len(positions), 0), np.int64)
     places = np.arange(len(positions))
-    leaders = positions[places - places % settings.negatives_shared]
+    if settings.sharing == "apart":
+        leaders = positions[places % groups_apart(len(positions), settings.negatives_shared)]
+    else:
+        leaders = positions[places - places % settings.negatives_shared]
     draws = leaders[:, None] * settings.num_negatives + np.arange(settings.num_negatives)
     bits = random_bits(stream_key(settings.seed, Purpose.NEGATIVES, epoch), draws)
     columns = ((bits >> _32) * np.uint64(len(settings.noise_alias)) >> _32).astype(np.int64)
