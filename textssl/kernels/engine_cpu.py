@@ -42,6 +42,7 @@ class Method:
         window: largest distance of a context word.
         width: "dynamic": drawn for every window from 1 to `window`; or "fixed".
         num_negatives: noise words of a window; 0 for hierarchical softmax.
+        noise_weight: of a noise word in each pair of its window, above 0.
         negatives_shared: so many windows in a row have the same noise words, whose rows are then still in the cache.
         combine: how CBOW's context rows, or a word's n-grams, make one input.
         input_gradient: what each member of such an input receives: the gradient "divided" by their number (for the mean
@@ -54,6 +55,7 @@ class Method:
     window: int
     width: Literal["dynamic", "fixed"]
     num_negatives: int
+    noise_weight: float
     negatives_shared: int
     combine: Literal["mean", "sum"]
     input_gradient: Literal["divided", "undivided"]
@@ -157,7 +159,8 @@ class CpuEngine:
         keys = (np.uint64(stream_key(self.method.seed, purpose, epoch)) for purpose in _PURPOSES)
         draws, method = self._draws, self.method
         width = method.window, int(method.width == "dynamic"), method.negatives_shared
-        return Windows(draws.keep_threshold, draws.accept, draws.alias, *width, *keys)
+        noise = draws.accept, draws.alias, np.float32(method.noise_weight)
+        return Windows(draws.keep_threshold, *noise, *width, *keys)
 
     def _workspace(self, thread: int, block: int) -> Workspace:
         """What a thread needs for blocks of so many words."""
@@ -167,7 +170,8 @@ class CpuEngine:
         places = np.arange(method.num_negatives + 1)
         labels, weights = np.zeros((2, 2, LANES * most), np.float32)
         labels[:, 0] = 1
-        weights[:, places // shape.tile * LANES + places % shape.tile] = 1
+        weights[:, places // shape.tile * LANES + places % shape.tile] = method.noise_weight
+        weights[:, 0] = 1
         empty_row = self.outputs.spare_offset(thread)
         return Workspace(
             words=np.empty(block + 1, np.int64),
@@ -208,7 +212,7 @@ def _shape(method: Method, *, has_ngrams: bool, longest_path: int) -> Shape:
         exact_losses=int(varied),
     )
     most = _most_outputs(shape, method.window, longest_path) // tile * 2 * method.window
-    return shape._replace(exact_losses=int(varied or most > MOST_FACTORS))
+    return shape._replace(exact_losses=int(varied or method.noise_weight != 1 or most > MOST_FACTORS))
 
 
 def _most_outputs(shape: Shape, window: int, longest_path: int) -> int:

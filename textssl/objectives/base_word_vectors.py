@@ -44,7 +44,14 @@ class WordVectorsConfig:
     output: Literal["negative_sampling", "hierarchical_softmax"] = option(
         "negative_sampling", "How a word is predicted."
     )
-    negatives: int = option(5, "Noise words for each window, with negative sampling.", minimum=1, maximum=1_000)
+    negatives: int = option(5, "Noise words for each pair of words, with negative sampling.", minimum=1, maximum=1_000)
+    window_noise: int | None = option(
+        None,
+        "Noise words drawn for a window, each as heavy as --negatives demands; by default --negatives, and for "
+        "skip-gram with n-grams --negatives x (--window + 1).",
+        minimum=1,
+        maximum=10_000,
+    )
     negatives_shared: int = option(1, "So many windows in a row share their noise words; more is faster.", minimum=1)
     noise_exponent: float = option(0.75, "Noise words are drawn by count to this power.")
     subsample: float = option(1e-4, "Frequency above which words are left out at random; 0 keeps all.", minimum=0)
@@ -131,9 +138,24 @@ class WordVectors:
         return huffman(self.store.vocabulary.counts)
 
     @property
-    def num_negatives(self) -> int:
-        """Noise words of a window; 0 with hierarchical softmax."""
-        return self.config.negatives if self.config.output == "negative_sampling" else 0
+    def noise_per_window(self) -> int:
+        """Noise words of a window; 0 with hierarchical softmax.
+
+        A window's pairs share them. Where its inputs are several (skip-gram) or one pair is all there is (CBOW),
+        `negatives` are enough. Skip-gram with n-grams has one input, that of the centre word, in all of a window's
+        pairs: pushed as often away from the same few words, it learns less than from as many words as pairs would draw,
+        which are `negatives` for each of window + 1 contexts, the mean of a dynamic window.
+        """
+        config = self.config
+        if config.output == "hierarchical_softmax":
+            return 0
+        one_input = self.method == "skipgram" and config.max_n > 0
+        return config.window_noise or config.negatives * (config.window + 1 if one_input else 1)
+
+    @property
+    def noise_weight(self) -> float:
+        """Of a noise word in each pair of its window, so that a pair has `negatives` noise words' weight."""
+        return self.config.negatives / (self.noise_per_window or self.config.negatives)
 
     @property
     def keep_threshold(self) -> NDArray[np.uint64]:
@@ -177,10 +199,10 @@ class WordVectors:
             self.store.ids,
             self.store.offsets,
             method=Method(
-                self.method, config.dim, config.window, config.window_width, self.num_negatives,
-                config.negatives_shared, config.combine, config.input_gradient, self.setting.seed,
+                self.method, config.dim, config.window, config.window_width, self.noise_per_window,
+                self.noise_weight, config.negatives_shared, config.combine, config.input_gradient, self.setting.seed,
             ),
-            draws=Draws(self.keep_threshold, *(self.noise() if self.num_negatives else empty)),
+            draws=Draws(self.keep_threshold, *(self.noise() if self.noise_per_window else empty)),
             num_ngram_rows=self.ngrams.num_rows if self.ngrams else 0,
             ngrams=Ragged(self.ngrams.rows, self.ngrams.offsets) if self.ngrams else None,
             path_points=Ragged(tree.points, tree.offsets) if tree else None,
