@@ -52,7 +52,8 @@ def train_both(
     settings = WindowSettings(5, window, width, thresholds, negatives, accept, alias, shared)
     windows = block_windows(IDS, OFFSETS, 2, len(IDS) - 3, settings=settings, epoch=EPOCH)
     expected = reference_window_step(
-        engine_start(inputs), engine_start(outputs), windows, method=name, noise_weight=noise_weight, combine=combine, cbow_gradient=gradient,
+        engine_start(inputs), engine_start(outputs), windows, method=name, noise_weight=noise_weight,
+        combine=combine, cbow_gradient=gradient,
         subwords=Subwords.of_ngrams(lists.offsets, lists.values) if ngrams else None,
         paths=Paths(tree.offsets, tree.points, tree.codes) if tree else None, learning_rate=rate,
     )  # fmt: skip

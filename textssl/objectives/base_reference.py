@@ -157,7 +157,7 @@ def window_loss(model: Word2Vec, batch: WindowBatch) -> LossTensor:
         return hierarchical_softmax(hidden_WID, nodes_WPLD, batch.codes, path_mask=path_mask, hidden_mask=mask_WI)
     seen_WP = batch.predicted >= 0
     equal_WK = (batch.noise.unsqueeze(2) == batch.predicted.unsqueeze(1)).sum(2)
-    pairs_WK = seen_WP.sum(1, keepdim=True) - equal_WK
+    pairs_WK = (seen_WP.sum(1, keepdim=True) - equal_WK).to(hidden_WID.dtype)
     weights_WO = torch.cat([seen_WP, batch.noise_weight * pairs_WK], 1)
     outputs_WOD = model.outputs(torch.cat([batch.predicted, batch.noise], 1))
     num_seen = batch.predicted.shape[1]

@@ -86,6 +86,11 @@ class WordVectorsConfig:
                 f"min_n must be at most max_n and both 0 or both above, got {self.min_n} and {self.max_n}",
                 hint="Give both, for instance --min-n 3 --max-n 6.",
             )
+        if self.window_noise is not None and self.output == "hierarchical_softmax":
+            raise UsageError(
+                f"hierarchical softmax draws no noise words, got window_noise {self.window_noise}",
+                hint="Leave --window-noise out, or give --output negative_sampling.",
+            )
 
     @property
     def store_settings(self) -> StoreSettings:
@@ -227,7 +232,7 @@ class WordVectors:
 
         fill_uniform(inputs, np.uint64(stream_key(self.setting.seed, Purpose.INITIALISE)))
         if self._start is not None:
-            self._start.fill(inputs, outputs, self.ngrams)
+            self._start.fill(inputs, outputs, self.ngrams, self.config.combine)
 
     def save(self, folder: Path, tables: Mapping[str, NDArray[np.generic[Any]]]) -> None:
         """Write the vector folder: words, vectors, counts, and on request context vectors and n-grams."""
@@ -235,7 +240,8 @@ class WordVectors:
         vocabulary, ngrams = self.store.vocabulary, None
         vectors = inputs[: len(vocabulary)]
         if self.ngrams:
-            vectors, ngrams = subword_vectors(inputs, self.ngrams), ngram_table(inputs, self.ngrams)
+            parts = inputs, self.ngrams, self.config.combine
+            vectors, ngrams = subword_vectors(*parts), ngram_table(*parts)
         context = outputs if self.config.keep_context and self.config.output == "negative_sampling" else None
         content = VectorFolder(vocabulary.words, vectors, row_norms(vectors), vocabulary.counts, context, ngrams)
         save_folder(folder, content, metadata={"objective": self.method, "dim": self.config.dim}, replace=True)
