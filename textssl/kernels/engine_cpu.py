@@ -29,7 +29,9 @@ from textssl.randomness import Purpose, stream_key
 TILES = (6, 5, 4)
 """Tile sizes to choose from for a fixed number of outputs; more than 6 rows and their sums leave the registers."""
 TILE_OF_PATHS = 4
-"""For outputs whose number differs from window to window."""
+"""For paths, whose length differs from word to word: a large tile would be filled up with empty rows."""
+TILE_OF_CONTEXTS = 6
+"""For context words with their noise words, some 30: few tiles, and one input keeps 6 sums busy at once."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,9 @@ def _shape(method: Method, *, has_ngrams: bool, longest_path: int) -> Shape:
     centre_is_input = has_ngrams and method.name == "skipgram"
     varied = centre_is_input or method.num_negatives == 0
     num_outputs = method.num_negatives + 1
-    tile = TILE_OF_PATHS if varied else min(TILES, key=lambda size: (-(-num_outputs // size) * size, -size))
+    tile = min(TILES, key=lambda size: (-(-num_outputs // size) * size, -size))
+    if varied:
+        tile = TILE_OF_PATHS if method.num_negatives == 0 else TILE_OF_CONTEXTS
     shape = Shape(
         num_chunks=-(-method.dim // LANES),
         stride=Table(1, method.dim).stride,
