@@ -5,6 +5,7 @@
     CBOW                all context words' rows combined    the centre word and the noise
     skip-gram, n-grams  the centre word's rows combined     each context word, and the noise once for each of these
 
+A window's noise words count in each of its pairs, with the weight `noise_weight`: many light ones or few heavy ones.
 With hierarchical softmax the nodes on the path to each predicted word stand in place of the word and the noise. Noise
 that equals a predicted word does not count for that pair.
 
