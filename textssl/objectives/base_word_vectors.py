@@ -53,7 +53,7 @@ class WordVectorsConfig:
         maximum=10_000,
     )
     negatives_shared: int = option(1, "So many windows in a row share their noise words; more is faster.", minimum=1)
-    noise_exponent: float = option(0.75, "Noise words are drawn by count to this power.")
+    noise_exponent: float = option(0.75, "Noise words are drawn by count to this power (fastText: 0.5).")
     subsample: float = option(1e-4, "Frequency above which words are left out at random; 0 keeps all.", minimum=0)
     epochs: int = option(5, "Passes over the corpus.", minimum=1)
     learning_rate: float = option(0.05, "At the start; it falls linearly to a ten-thousandth.", above=0)
