@@ -4,8 +4,8 @@ A window is inputs x outputs (`micro_kernels.score_pairs and apply_gradients`):
     skip-gram               the rows of the context words   x   the centre word and K noise words, or its path
     CBOW                    one row, composed of the context words' rows   x   the same outputs
     skip-gram with n-grams  one row, composed of the centre word's rows   x   the context words and K noise words
-A composed row is the scaled sum of its members; its gradient is added, scaled, to each of them. K counts a window's noise
-words; in each pair of the window a noise word has the weight `noise_weight`.
+A composed row is the scaled sum of its members; its gradient is added, scaled, to each of them.
+In each pair of its window a noise word has the weight `noise_weight`.
 
 Proved against autograd through textssl.losses in tests/kernels; the windows are those of textssl.text.windows.
 Source: Mikolov et al. 2013 (arXiv 1310.4546) for the objectives; Ji et al. 2016 (arXiv 1604.04661) for noise words
