@@ -27,6 +27,8 @@ class Setting:
     window: int
     negatives: int
     subsample: float = 1e-4
+    noise_exponent: float = 0.75
+    """As the setting's peers have it: word2vec.c and gensim 0.75, fastText 0.5."""
     learning_rate: float = 0.05
     min_count: int = 5
     min_n: int = 0
@@ -39,7 +41,7 @@ class Setting:
 SETTINGS = {
     "skipgram": Setting("skipgram", 100, 5, 5),
     "cbow": Setting("cbow", 200, 8, 25, negatives_shared=8),
-    "subwords": Setting("skipgram", 100, 5, 5, min_n=3, max_n=6),
+    "subwords": Setting("skipgram", 100, 5, 5, noise_exponent=0.5, min_n=3, max_n=6),
 }
 CAN_DO = {
     "skipgram": ("gensim", "word2vec.c", "fastText"),

@@ -193,6 +193,12 @@ def test_ngram_settings_that_cannot_be_are_refused(tmp_path: Path) -> None:
         NgramTable.open(tmp_path / "x", 2)
 
 
+def test_ngrams_combined_in_an_unknown_way_are_refused(tmp_path: Path) -> None:
+    NgramTable(EYE, np.array([1, 2]), 3, 5, 10, combine="product").write(tmp_path / "x")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="combines rows by 'product', expected one of mean, sum"):
+        NgramTable.open(tmp_path / "x", 2)
+
+
 def test_folder_with_another_size_is_refused(tmp_path: Path) -> None:
     folder = made().save(tmp_path / "v")
     with (folder / MODEL_FILE).open("ab") as file:

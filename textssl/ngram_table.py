@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from textssl.tensor_file import TensorWriter, open_tensors
 from textssl.text.ngrams import MAX_BUCKETS, word_buckets
 
 SETTINGS = ("min_n", "max_n", "buckets")
+Combine = Literal["mean", "sum"]
+"""How rows make a vector."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class NgramTable:
         min_n, max_n: shortest and longest n-gram, in characters.
         buckets: over how many buckets the n-grams are hashed.
         order: which of the vectors belongs to each bucket, int32 (R,); None when they stand in the order of `rows`.
+        combine: how a word's rows make its vector.
     """
 
     vectors: Floats
@@ -38,6 +42,7 @@ class NgramTable:
     max_n: int
     buckets: int
     order: NDArray[np.int32] | None = None
+    combine: Combine = "mean"
 
     @classmethod
     def open(cls, path: Path, dimension: int) -> NgramTable:
@@ -67,11 +72,14 @@ class NgramTable:
             raise DataError(
                 f"has n-grams of {min_n} to {max_n} characters in {buckets} buckets, which cannot be", where=str(path)
             )
-        return cls(vectors, rows, min_n, max_n, buckets)
+        combine = file.metadata.get("combine", "mean")  # files of earlier versions do not name it
+        if combine not in get_args(Combine):
+            raise DataError(f"combines rows by '{combine}', expected one of mean, sum", where=str(path))
+        return cls(vectors, rows, min_n, max_n, buckets, combine="sum" if combine == "sum" else "mean")
 
     def write(self, path: Path) -> None:
         """Write vectors, buckets and settings as one safetensors file."""
-        with TensorWriter(path, {name: str(getattr(self, name)) for name in SETTINGS}) as writer:
+        with TensorWriter(path, {name: str(getattr(self, name)) for name in (*SETTINGS, "combine")}) as writer:
             writer.append("buckets", np.asarray(self.rows, dtype=np.int64))
             for block in row_blocks(len(self.rows), self.vectors.shape[1] * 4):
                 writer.append("vectors", self.rows_at(block))
@@ -81,9 +89,12 @@ class NgramTable:
         return np.asarray(self.vectors[slots if self.order is None else self.order[slots]], dtype=np.float32)
 
     def vector(self, word: str) -> Floats | None:
-        """The mean of the rows of the word's n-grams in use, float32 (D,), repeated ones repeated; None without any."""
+        """The word's n-grams in use combined, float32 (D,), repeated ones repeated; None without any."""
         buckets = np.asarray(word_buckets(word, self.min_n, self.max_n, self.buckets), dtype=np.int64)
         slots = np.searchsorted(self.rows, buckets)
         used = slots < len(self.rows)
         used[used] = self.rows[slots[used]] == buckets[used]
-        return np.asarray(self.rows_at(slots[used]).mean(axis=0), dtype=np.float32) if used.any() else None
+        if not used.any():
+            return None
+        found = self.rows_at(slots[used])
+        return np.asarray(found.sum(axis=0) if self.combine == "sum" else found.mean(axis=0), dtype=np.float32)

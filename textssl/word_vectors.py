@@ -135,7 +135,7 @@ class WordVectors:
         return place
 
     def get_vector(self, key: Key, *, norm: bool = False) -> Floats:
-        """The vector of a word, float32 (D,); of an unseen word the mean of its n-grams, where there are any.
+        """The vector of a word, float32 (D,); of an unseen word its n-grams combined, where there are any.
 
         Args:
             key: the word.

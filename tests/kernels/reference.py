@@ -21,6 +21,7 @@ def reference_window_step(
     windows: Windows,
     *,
     method: Method,
+    noise_weight: float = 1.0,
     combine: Literal["mean", "sum"] = "mean",
     cbow_gradient: Literal["divided", "undivided"] = "undivided",
     subwords: Subwords | None = None,
@@ -35,6 +36,7 @@ def reference_window_step(
         output_table: (words, or inner nodes; D).
         windows: from `block_windows`; without negatives for hierarchical softmax.
         method: "skipgram" or "cbow"; skip-gram with `subwords` takes fastText's direction (see base_reference).
+        noise_weight: of a noise word in each pair of its window.
         combine, cbow_gradient: how rows make one hidden vector, and what they receive (see Word2Vec).
         subwords: input rows of every word, its own row first.
         paths: the Huffman paths, for hierarchical softmax.
@@ -50,7 +52,9 @@ def reference_window_step(
     loss_total = pair_count = 0.0
     for places in np.arange(len(windows.centres))[:, None] if steps is None else steps:
         model.zero_grad(set_to_none=True)
-        batch = window_batch(_some(windows, places), method=method, subwords=subwords, paths=paths)
+        batch = window_batch(
+            _some(windows, places), method=method, noise_weight=noise_weight, subwords=subwords, paths=paths
+        )
         loss = window_loss(model, batch)
         loss.total.backward()
         with torch.no_grad():

@@ -33,7 +33,7 @@ def tables(dim: int, num_inputs: int) -> tuple[np.ndarray, np.ndarray]:
 
 def train_both(
     name, *, dim=20, negatives=5, window=3, width="dynamic", combine="mean", gradient="undivided", ngrams=False,
-    rate=RATE, shared=1,
+    rate=RATE, shared=1, noise_weight=1.0,
 ):  # fmt: skip
     vocabulary = Vocabulary.from_counts({f"w{index:02}": int(count) for index, count in enumerate(COUNTS)})
     accept, alias = alias_table(vocabulary.noise_probabilities(0.75))
@@ -41,7 +41,7 @@ def train_both(
     borders = np.sort(np.append(rng.integers(0, 60, NUM_WORDS - 1), [0, 60]))
     lists = Ragged(rng.integers(0, NUM_NGRAMS, 60).astype(np.int32), borders)
     tree = huffman(COUNTS) if negatives == 0 else None
-    method = Method(name, dim, window, width, negatives, shared, combine, gradient, seed=5)
+    method = Method(name, dim, window, width, negatives, noise_weight, shared, combine, gradient, seed=5)
     engine = CpuEngine(
         IDS, OFFSETS, method=method, draws=Draws(thresholds, accept, alias),
         num_ngram_rows=NUM_NGRAMS if ngrams else 0, ngrams=lists if ngrams else None,
@@ -55,7 +55,8 @@ def train_both(
     settings = WindowSettings(5, window, width, thresholds, negatives, accept, alias, shared, sharing)
     windows = block_windows(IDS, OFFSETS, 2, len(IDS) - 3, settings=settings, epoch=EPOCH)
     expected = reference_window_step(
-        engine_start(inputs), engine_start(outputs), windows, method=name, combine=combine, cbow_gradient=gradient,
+        engine_start(inputs), engine_start(outputs), windows, method=name, noise_weight=noise_weight,
+        combine=combine, cbow_gradient=gradient,
         subwords=Subwords.of_ngrams(lists.offsets, lists.values) if ngrams else None,
         paths=Paths(tree.offsets, tree.points, tree.codes) if tree else None, learning_rate=rate,
         steps=steps_of_groups(len(windows.centres), shared) if grouped else None,
@@ -108,6 +109,13 @@ def test_kernel_equals_autograd_for_every_shape(dim, negatives, window):
 @pytest.mark.parametrize("shared", [7, 11])
 def test_windows_that_share_noise_equal_autograd(name, ngrams, shared):
     check(*train_both(name, ngrams=ngrams, shared=shared))
+
+
+@pytest.mark.parametrize("name", ["skipgram", "cbow"])
+@pytest.mark.parametrize("ngrams", [False, True])
+@pytest.mark.parametrize(("negatives", "noise_weight"), [(30, 1 / 6), (4, 2.5)])
+def test_weighted_noise_equals_autograd(name, ngrams, negatives, noise_weight):
+    check(*train_both(name, ngrams=ngrams, negatives=negatives, noise_weight=noise_weight))
 
 
 def test_padding_of_rows_stays_zero():

@@ -17,7 +17,7 @@ from textssl.text.ngrams import ngram_rows
 from textssl.text.vocabulary import Vocabulary
 from textssl.text.windows import Windows, WindowSettings, block_windows
 
-VOCABULARY, NGRAM_ROWS, WIDTH, RATE = 5, 4, 3, 0.3
+VOCABULARY, NGRAM_ROWS, WIDTH, RATE, NOISE_WEIGHT = 5, 4, 3, 0.3, 0.7
 WINDOWS = Windows(
     positions=np.arange(4),
     centres=np.array([0, 3, 2, 1]),
@@ -39,11 +39,11 @@ def lists_of(offsets, values):
 
 
 def scored_outputs(word, negatives, paths):
-    """(output row, label) of all outputs that predict one word."""
+    """(output row, label, weight) of all outputs that predict one word."""
     if paths:
         nodes, codes = lists_of(PATHS.offsets, PATHS.nodes), lists_of(PATHS.offsets, PATHS.codes)
-        return [(node, 1 - code) for node, code in zip(nodes[word], codes[word], strict=True)]
-    return [(word, 1), *((noise, 0) for noise in negatives if noise != word)]
+        return [(node, 1 - code, 1.0) for node, code in zip(nodes[word], codes[word], strict=True)]
+    return [(word, 1, 1.0), *((noise, 0, NOISE_WEIGHT) for noise in negatives if noise != word)]
 
 
 def loop_steps(inputs, outputs, method, combine, cbow_gradient, subwords, paths):
@@ -62,10 +62,10 @@ def loop_steps(inputs, outputs, method, combine, cbow_gradient, subwords, paths)
         for rows, predicted in examples:
             hidden = inputs[rows].sum(0) / (len(rows) if combine == "mean" else 1)
             gradient = np.zeros(WIDTH)
-            for output, label in scored_outputs(predicted, negatives, paths):
+            for output, label, weight in scored_outputs(predicted, negatives, paths):
                 score = hidden @ outputs[output]
-                total += np.logaddexp(0, -score if label else score)
-                error = 1 / (1 + np.exp(-score)) - label
+                total += weight * np.logaddexp(0, -score if label else score)
+                error = weight * (1 / (1 + np.exp(-score)) - label)
                 gradient += error * outputs[output]
                 new_outputs[output] -= RATE * error * hidden
             for row in rows:
@@ -90,6 +90,7 @@ def test_reference_steps_equal_loops_by_hand(method, target, unit, combine, cbow
         outputs,
         WITHOUT_NOISE if target == "paths" else WINDOWS,
         method=method,
+        noise_weight=NOISE_WEIGHT,
         combine=combine,
         cbow_gradient=cbow_gradient,
         subwords=SUBWORDS if unit == "n-grams" else None,
@@ -146,7 +147,7 @@ def objective(**changes) -> ReferenceWindows:
     )  # fmt: skip
     options = {
         "ids": np.array([0, 1, 2, 3, 4, 4, 3, 2, 1, 0], np.uint16), "offsets": np.array([0, 6, 10]), "settings": chosen,
-        "method": "skipgram", "subwords": None, "paths": None, "block_words": 4, "num_epochs": 2,
+        "method": "skipgram", "noise_weight": 1.0, "subwords": None, "paths": None, "block_words": 4, "num_epochs": 2,
     }  # fmt: skip
     return ReferenceWindows(**{**options, **changes})
 

@@ -13,6 +13,7 @@ from textssl.training.checkpoint import load_newest
 STILL = {"learning_rate": 1e-9, "epochs": 1}
 """Training that changes nothing to speak of."""
 NGRAMS = {"min_n": 3, "max_n": 4}
+SUMS = {**NGRAMS, "combine": "sum"}
 HS = {"output": "hierarchical_softmax"}
 
 
@@ -26,13 +27,23 @@ def assert_same_vectors(first: Embeddings, second: Embeddings, atol=1e-5):
 def trained(tmp_path_factory):
     """Finished runs by kind."""
     folder = tmp_path_factory.mktemp("earlier")
-    kinds = {"words": {}, "n-grams": NGRAMS, "context": {"keep_context": True}, "paths": HS}
+    kinds = {"words": {}, "n-grams": NGRAMS, "sums": SUMS, "context": {"keep_context": True}, "paths": HS}
     return {kind: train_small(folder, out=folder / kind, epochs=2, **options).run for kind, options in kinds.items()}
 
 
-@pytest.mark.parametrize("before", ["words", "n-grams", "context", "paths"])
+@pytest.mark.parametrize("before", ["words", "context", "paths"])
 @pytest.mark.parametrize("now", [{}, NGRAMS, HS], ids=["words", "n-grams", "paths"])
 def test_vectors_of_a_run_are_taken_over(before, now, trained, tmp_path):
+    result = train_small(tmp_path, from_=trained[before], **STILL, **now)
+    assert_same_vectors(Embeddings.load(trained[before]), Embeddings.load(result.run))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [("n-grams", {}), ("n-grams", NGRAMS), ("n-grams", HS), ("words", SUMS), ("sums", {}), ("sums", SUMS)],
+    ids=["mean to words", "mean", "mean to paths", "words to sum", "sum to words", "sum"],
+)
+def test_vectors_of_ngrams_are_taken_over(before, now, trained, tmp_path):
     result = train_small(tmp_path, from_=trained[before], **STILL, **now)
     assert_same_vectors(Embeddings.load(trained[before]), Embeddings.load(result.run))
 

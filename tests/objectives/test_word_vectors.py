@@ -10,6 +10,8 @@ import pytest
 from tests.objectives.topics import TOPICS, WORDS_PER_TOPIC, documents, topic_gap, train_small
 from textssl.embeddings import Embeddings
 from textssl.errors import UsageError
+from textssl.objectives.base import Setting
+from textssl.objectives.base_word_vectors import WordVectors, WordVectorsConfig
 
 NUM_WORDS = 2 * WORDS_PER_TOPIC
 HS = {"output": "hierarchical_softmax"}
@@ -21,6 +23,7 @@ VARIANTS = {
     "skipgram, n-grams": ("skipgram", NGRAMS),
     "skipgram, n-grams, hierarchical softmax": ("skipgram", {**NGRAMS, **HS}),
     "skipgram, subsampled": ("skipgram", {"subsample": 0.01, "epochs": 8}),
+    "skipgram, many light noise words": ("skipgram", {"window_noise": 20}),
     "cbow": ("cbow", {}),
     "cbow, hierarchical softmax": ("cbow", HS),
     "cbow, n-grams": ("cbow", NGRAMS),
@@ -60,7 +63,11 @@ def test_engine_reference_learns_topics(method, options, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["skipgram", "cbow"])
-@pytest.mark.parametrize(("options", "best"), [({}, BEST_NOISE_LOSS), (HS, BEST_PATH_LOSS)], ids=["noise", "paths"])
+@pytest.mark.parametrize(
+    ("options", "best"),
+    [({}, BEST_NOISE_LOSS), ({"window_noise": 20}, BEST_NOISE_LOSS), (HS, BEST_PATH_LOSS)],
+    ids=["noise", "lighter noise", "paths"],
+)
 def test_loss_per_pair_reaches_the_best_that_there_is(method, options, best, tmp_path):
     result = train_small(tmp_path, method, **options)
     assert result.summary.epoch_losses[-1] == pytest.approx(best, rel=0.03)
@@ -68,9 +75,12 @@ def test_loss_per_pair_reaches_the_best_that_there_is(method, options, best, tmp
 
 @pytest.mark.parametrize("method", ["skipgram", "cbow"])
 @pytest.mark.parametrize("ngrams", [{}, NGRAMS], ids=["words", "n-grams"])
-def test_loss_before_learning_is_that_of_fair_coins(method, ngrams, tmp_path):
-    result = train_small(tmp_path, method, documents(100), epochs=1, learning_rate=1e-9, **ngrams)
-    # all scores are 0; one term for the word, five for noise, less those that are the word itself
+@pytest.mark.parametrize("window_noise", [None, 3, 40])
+def test_loss_before_learning_is_that_of_fair_coins(method, ngrams, window_noise, tmp_path):
+    result = train_small(
+        tmp_path, method, documents(100), epochs=1, learning_rate=1e-9, window_noise=window_noise, **ngrams
+    )
+    # all scores are 0; one term for the word, the weight of five for noise, less that which is the word itself
     expected = math.log(2) * (1 + 5 * (1 - 1 / NUM_WORDS))
     assert result.summary.loss_nats == pytest.approx(expected, rel=0.01)
 
@@ -189,6 +199,29 @@ def test_lengths_of_ngrams_must_fit(name, tmp_path):
     ) as caught:
         train_small(tmp_path, name, min_n=3)
     assert "--min-n 3 --max-n 6" in caught.value.hint
+
+
+def test_noise_words_are_refused_where_none_are_drawn(tmp_path):
+    message = r"hierarchical softmax draws no noise words, got window_noise 30"
+    with pytest.raises(UsageError, match=message) as caught:
+        train_small(tmp_path, window_noise=30, **HS)
+    assert "--window-noise" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "number", "weight"),
+    [
+        ("skipgram", {}, 5, 1.0),
+        ("cbow", NGRAMS, 5, 1.0),
+        ("skipgram", NGRAMS, 30, 1 / 6),
+        ("skipgram", {**NGRAMS, "window_noise": 10}, 10, 0.5),
+        ("skipgram", HS, 0, 1.0),
+    ],
+)
+def test_noise_words_of_a_window_weigh_as_much_as_the_negatives_of_its_pairs(method, options, number, weight):
+    setting = Setting(seed=1, num_threads=1, device="cpu", cache=None, start=None)
+    prepared = WordVectors(method, None, WordVectorsConfig(window=5, **options), setting)
+    assert (prepared.noise_per_window, prepared.noise_weight) == (number, pytest.approx(weight))
 
 
 def test_engine_cpu_is_refused_on_another_device(tmp_path, monkeypatch):

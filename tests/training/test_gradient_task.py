@@ -31,8 +31,8 @@ def objective(**changes) -> ReferenceWindows:
         noise_accept=np.full(VOCABULARY, 2**32 - 1, np.uint32), noise_alias=np.arange(VOCABULARY),
     )  # fmt: skip
     plain = ReferenceWindows(
-        ids=ids, offsets=np.arange(0, len(ids) + 1, 3), settings=settings, method="skipgram", subwords=None, paths=None,
-        block_words=100, num_epochs=5,
+        ids=ids, offsets=np.arange(0, len(ids) + 1, 3), settings=settings, method="skipgram", noise_weight=1.0,
+        subwords=None, paths=None, block_words=100, num_epochs=5,
     )  # fmt: skip
     return replace(plain, **changes)
 

@@ -31,7 +31,9 @@ from textssl.randomness import Purpose, stream_key
 TILES = (6, 5, 4)
 """Tile sizes to choose from for a fixed number of outputs; more than 6 rows and their sums leave the registers."""
 TILE_OF_PATHS = 4
-"""For outputs whose number differs from window to window."""
+"""For paths, whose length differs from word to word: a large tile would be filled up with empty rows."""
+TILE_OF_CONTEXTS = 6
+"""For context words with their noise words, some 30: few tiles, and one input keeps 6 sums busy at once."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Method:
         window: largest distance of a context word.
         width: "dynamic": drawn for every window from 1 to `window`; or "fixed".
         num_negatives: noise words of a window; 0 for hierarchical softmax.
+        noise_weight: of a noise word in each pair of its window, above 0.
         negatives_shared: so many windows have the same noise words: of skip-gram in a row, their rows are still in the
             cache; of CBOW apart, and they make one step (`grouped_cpu`).
         combine: how CBOW's context rows, or a word's n-grams, make one input.
@@ -57,6 +60,7 @@ class Method:
     window: int
     width: Literal["dynamic", "fixed"]
     num_negatives: int
+    noise_weight: float
     negatives_shared: int
     combine: Literal["mean", "sum"]
     input_gradient: Literal["divided", "undivided"]
@@ -160,14 +164,15 @@ class CpuEngine:
         keys = (np.uint64(stream_key(self.method.seed, purpose, epoch)) for purpose in _PURPOSES)
         draws, method = self._draws, self.method
         width = method.window, int(method.width == "dynamic"), method.negatives_shared
-        return Windows(draws.keep_threshold, draws.accept, draws.alias, *width, *keys)
+        noise = draws.accept, draws.alias, np.float32(method.noise_weight)
+        return Windows(draws.keep_threshold, *noise, *width, *keys)
 
     def _workspace(self, thread: int, block: int) -> Workspace:
         """What a thread needs for blocks of so many words."""
         shape, method = self._shape, self.method
         most = _most_outputs(shape, method.window, self._tree.longest)
         most_inputs = _most_inputs(shape, method.window)
-        labels, weights = _labels_and_weights(shape, most)
+        labels, weights = _labels_and_weights(shape, most, method.noise_weight)
         composed, gradient = (self._spare_rows(thread, half) for half in (0, 1))
         empty_row = self.outputs.spare_offset(thread)
         return Workspace(
@@ -214,11 +219,13 @@ def _shape(method: Method, *, has_ngrams: bool, longest_path: int) -> Shape:
         has_ngrams=int(has_ngrams),
         exact_losses=int(varied),
     )
-    if not varied:
+    if varied:
+        shape = shape._replace(tile=TILE_OF_PATHS if method.num_negatives == 0 else TILE_OF_CONTEXTS)
+    else:
         num_outputs = method.num_negatives + 1 - _grouped(shape)
         shape = shape._replace(tile=min(TILES, key=lambda size: (_padded(num_outputs, size), -size)))
     most = _most_outputs(shape, method.window, longest_path) // shape.tile * _most_inputs(shape, method.window)
-    return shape._replace(exact_losses=int(varied or most + _grouped(shape) > MOST_FACTORS))
+    return shape._replace(exact_losses=int(varied or method.noise_weight != 1 or most + _grouped(shape) > MOST_FACTORS))
 
 
 def _grouped(shape: Shape) -> bool:
@@ -246,7 +253,9 @@ def _padded(count: int, size: int) -> int:
     return -(-count // size) * size
 
 
-def _labels_and_weights(shape: Shape, most: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _labels_and_weights(
+    shape: Shape, most: int, noise_weight: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What counts in every lane. In a window: the centre word with label 1 and noise words, and a second time to be
     masked. In a group: noise words, the same for every window to be masked, and centre words, label 1, 0 to 8 of them.
     """
@@ -255,9 +264,9 @@ def _labels_and_weights(shape: Shape, most: int) -> tuple[NDArray[np.float32], N
     lanes = places // shape.tile * LANES + places % shape.tile
     size = most // shape.tile * LANES if grouped else LANES * most
     labels, weights = np.zeros((2, 1 + (MOST_TOGETHER if grouped else 1), size), np.float32)
-    weights[:, lanes] = 1
+    weights[:, lanes] = noise_weight
     if not grouped:
-        labels[:, 0] = 1
+        labels[:, 0] = weights[:, 0] = 1
         return labels.reshape(-1), weights.reshape(-1)
     first_windows = np.tri(MOST_TOGETHER + 1, LANES, -1, dtype=np.float32)
     return np.append(labels, np.ones(LANES, np.float32)), np.append(weights, first_windows)

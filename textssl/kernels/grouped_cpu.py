@@ -74,7 +74,7 @@ def compose_window(centre, place, windows, members, inputs, workspace, CHUNKS, S
 
 
 @inlined
-def mask_noise(slot, num_inputs, workspace, NEGATIVES, TILE):
+def mask_noise(slot, num_inputs, noise_weight, workspace, NEGATIVES, TILE):
     """Take the group's noise words as outputs. One that is a window's centre word counts nothing there.
 
     Returns:
@@ -92,7 +92,9 @@ def mask_noise(slot, num_inputs, workspace, NEGATIVES, TILE):
     lanes = -(-NEGATIVES // TILE) * 8
     for place in range(num_inputs):
         for noise in range(NEGATIVES):
-            weights[(1 + place) * lanes + noise // TILE * 8 + noise % TILE] = named[noise] != own[place]
+            weights[(1 + place) * lanes + noise // TILE * 8 + noise % TILE] = noise_weight * (
+                named[noise] != own[place]
+            )
     return lanes, lanes
 
 
@@ -142,7 +144,9 @@ def group_kernel(shape: Shape) -> Callable[..., Any]:
                     loss += collect_losses(losses)
                     num_factors = 0
                 if num_inputs > 0:
-                    lane, stride = mask_noise(group % LOOKAHEAD * PADDED, num_inputs, workspace, NEGATIVES, TILE)
+                    lane, stride = mask_noise(
+                        group % LOOKAHEAD * PADDED, num_inputs, windows.noise_weight, workspace, NEGATIVES, TILE
+                    )
                     score_pairs(inputs, composed, num_inputs, outputs, workspace.named, TILES, labels, weights, lane, stride, scratch, rate, losses, TILE, CHUNKS, EXACT, 1)  # fmt: skip  # noqa: E501
                     score_own(inputs, composed, outputs, own, num_inputs, labels, OWN_LANE, weights, OWN_LANE + num_inputs * 8, scratch, workspace.own_gradients, rate, losses, CHUNKS, EXACT)  # fmt: skip  # noqa: E501
                     change_rows(num_inputs, members, inputs, outputs, workspace, TILES, TILE, CHUNKS)

@@ -5,6 +5,7 @@ A window is inputs x outputs (`micro_kernels.score_pairs and apply_gradients`):
     CBOW                    one row, composed of the context words' rows   x   a path (noise words: grouped_cpu)
     skip-gram with n-grams  one row, composed of the centre word's rows   x   the context words and K noise words
 A composed row is the scaled sum of its members; its gradient is added, scaled, to each of them.
+In each pair of its window a noise word has the weight `noise_weight`.
 
 Proved against autograd through textssl.losses in tests/kernels; the windows are those of textssl.text.windows.
 Source: Mikolov et al. 2013 (arXiv 1310.4546) for the objectives; Ji et al. 2016 (arXiv 1604.04661) for noise words
@@ -61,6 +62,8 @@ class Windows(NamedTuple):
     keep_threshold: NDArray[np.uint64]
     accept: NDArray[np.uint32]
     alias: NDArray[np.int32]
+    noise_weight: np.float32
+    """Of a noise word in a pair."""
     window: int
     shrink: int
     negatives_shared: int
@@ -152,7 +155,7 @@ def member_rows(words, low, high, skipped, members, stride, found, count):
 
 
 @inlined
-def noise_outputs(slot, workspace, NEGATIVES, TILE):
+def noise_outputs(slot, noise_weight, workspace, NEGATIVES, TILE):
     """Centre word and noise words as outputs; returns the first lane of their labels and weights: 0, or that of the
     second half of the weights when a noise word is the centre word and counts nothing."""
     ring, named, weights = workspace.ring, workspace.named, workspace.weights
@@ -164,7 +167,7 @@ def noise_outputs(slot, workspace, NEGATIVES, TILE):
         return 0
     first_lane = weights.shape[0] // 2
     for output in range(1, NEGATIVES + 1):
-        weights[first_lane + output // TILE * 8 + output % TILE] = named[output] != named[0]
+        weights[first_lane + output // TILE * 8 + output % TILE] = noise_weight * (named[output] != named[0])
     return first_lane
 
 
@@ -184,9 +187,9 @@ def path_outputs(low, high, skipped, tree, workspace, STRIDE, TILE):
 
 
 @inlined
-def context_outputs(num_contexts, slot, workspace, NEGATIVES, TILE):
-    """Context words (label 1) and noise words as outputs; returns their number. A noise word stands for one in each of
-    the window's pairs, so it weighs as much as there are pairs, less those whose context word it is."""
+def context_outputs(num_contexts, slot, noise_weight, workspace, NEGATIVES, TILE):
+    """Context words (label 1) and noise words as outputs; returns their number. A noise word counts in each of
+    the window's pairs but those whose context word it is."""
     contexts, named, labels, weights = workspace.contexts, workspace.named, workspace.labels, workspace.weights
     for output in range(num_contexts):
         lane = output // TILE * 8 + output % TILE
@@ -199,7 +202,7 @@ def context_outputs(num_contexts, slot, workspace, NEGATIVES, TILE):
         for other in range(num_contexts):
             weight -= contexts[other] == row
         named[output] = row
-        labels[lane], weights[lane] = 0, weight
+        labels[lane], weights[lane] = 0, weight * noise_weight
     return num_contexts + NEGATIVES
 
 
@@ -302,10 +305,10 @@ def window_kernel(shape: Shape) -> Callable[..., Any]:
                     count = path_outputs(centre, centre + 1, -1, tree, workspace, STRIDE, TILE)
                     num_tiles = fill_tile(count, workspace, TILE)
                 elif CENTRE_IS_INPUT:
-                    count = context_outputs(num_contexts, slot, workspace, NEGATIVES, TILE)
+                    count = context_outputs(num_contexts, slot, windows.noise_weight, workspace, NEGATIVES, TILE)
                     num_tiles = fill_tile(count, workspace, TILE)
                 else:
-                    first_lane = noise_outputs(slot, workspace, NEGATIVES, TILE)
+                    first_lane = noise_outputs(slot, windows.noise_weight, workspace, NEGATIVES, TILE)
                 if num_factors + num_contexts * num_tiles > MOST_FACTORS:
                     loss += collect_losses(losses)
                     num_factors = 0

@@ -22,7 +22,8 @@ def negative_sampling(
 
     Skip-gram: the hidden vectors are the rows of the context words, the outputs are the centre word and the noise.
     CBOW: one hidden vector, outputs as before. Skip-gram with n-grams: one hidden vector, that of the centre word; the
-    outputs are the context words (seen) and the noise, whose weights count the pairs that share them.
+    outputs are the context words (seen) and the noise, whose weights count the pairs that share them. Where more noise
+    words are drawn than a pair should have, each weighs less.
 
     Args:
         hidden: (W, I, D) floating.

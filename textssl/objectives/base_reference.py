@@ -5,6 +5,7 @@
     CBOW                all context words' rows combined    the centre word and the noise
     skip-gram, n-grams  the centre word's rows combined     each context word, and the noise once for each of these
 
+A window's noise words count in each of its pairs, with the weight `noise_weight`: many light ones or few heavy ones.
 With hierarchical softmax the nodes on the path to each predicted word stand in place of the word and the noise. Noise
 that equals a predicted word does not count for that pair.
 
@@ -83,6 +84,7 @@ class WindowBatch:
         inputs: (W, I) rows of the input table.
         predicted: (W, P) words.
         noise: (W, K) words; K = 0 with hierarchical softmax.
+        noise_weight: of a noise word in each pair of its window.
         nodes: (W, P, L) rows of the output table; None with negative sampling, whose output rows are the words.
         codes: (W, P, L) turns at the nodes; None with negative sampling.
     """
@@ -91,6 +93,7 @@ class WindowBatch:
     inputs: Tensor
     predicted: Tensor
     noise: Tensor
+    noise_weight: float
     nodes: Tensor | None
     codes: Tensor | None
 
@@ -102,13 +105,19 @@ class WindowBatch:
 
 
 def window_batch(
-    windows: Windows, *, method: Method, subwords: Subwords | None = None, paths: Paths | None = None
+    windows: Windows,
+    *,
+    method: Method,
+    noise_weight: float = 1.0,
+    subwords: Subwords | None = None,
+    paths: Paths | None = None,
 ) -> WindowBatch:
     """The rows that a block of windows reads.
 
     Args:
         windows: from `block_windows`; without negatives when there are paths.
         method: "skipgram" or "cbow".
+        noise_weight: of a noise word in each pair of its window.
         subwords: the input rows of every word, or None when a word has one row, its id.
         paths: the path of every word for hierarchical softmax, or None for negative sampling.
 
@@ -131,6 +140,7 @@ def window_batch(
         inputs=torch.from_numpy(inputs),
         predicted=torch.from_numpy(predicted),
         noise=torch.from_numpy(windows.negatives),
+        noise_weight=noise_weight,
         nodes=nodes,
         codes=codes,
     )
@@ -148,7 +158,8 @@ def window_loss(model: Word2Vec, batch: WindowBatch) -> LossTensor:
         return hierarchical_softmax(hidden_WID, nodes_WPLD, batch.codes, path_mask=path_mask, hidden_mask=mask_WI)
     seen_WP = batch.predicted >= 0
     equal_WK = (batch.noise.unsqueeze(2) == batch.predicted.unsqueeze(1)).sum(2)
-    weights_WO = torch.cat([seen_WP, seen_WP.sum(1, keepdim=True) - equal_WK], 1)
+    pairs_WK = (seen_WP.sum(1, keepdim=True) - equal_WK).to(hidden_WID.dtype)
+    weights_WO = torch.cat([seen_WP, batch.noise_weight * pairs_WK], 1)
     outputs_WOD = model.outputs(torch.cat([batch.predicted, batch.noise], 1))
     num_seen = batch.predicted.shape[1]
     return negative_sampling(hidden_WID, outputs_WOD, weights=weights_WO, num_seen=num_seen, hidden_mask=mask_WI)
@@ -162,7 +173,7 @@ class ReferenceWindows:
         ids: (T,) word ids of the store.
         offsets: (documents + 1,) where documents begin.
         settings: how windows are cut.
-        method, subwords, paths: as in `window_batch`.
+        method, noise_weight, subwords, paths: as in `window_batch`.
         block_words: token positions of one batch, at least 1; subsampling leaves about half of them as windows.
         num_epochs: at least 1.
     """
@@ -171,6 +182,7 @@ class ReferenceWindows:
     offsets: NDArray[np.int64]
     settings: WindowSettings
     method: Method
+    noise_weight: float
     subwords: Subwords | None
     paths: Paths | None
     block_words: int
@@ -201,7 +213,9 @@ class ReferenceWindows:
         start = block * self.block_words
         stop = min(start + self.block_words, len(self.ids))
         windows = block_windows(self.ids, self.offsets, start, stop, settings=self.settings, epoch=epoch)
-        return window_batch(windows, method=self.method, subwords=self.subwords, paths=self.paths)
+        return window_batch(
+            windows, method=self.method, noise_weight=self.noise_weight, subwords=self.subwords, paths=self.paths
+        )
 
     def loss(self, model: Word2Vec, batch: WindowBatch) -> LossTensor:
         """`window_loss`."""
@@ -223,13 +237,13 @@ def reference_parts(
     """
     config, store, tree, ngrams = prepared.config, prepared.store, prepared.tree, prepared.ngrams
     empty = np.zeros(1, np.uint32), np.zeros(1, np.int32)
-    accept, alias = prepared.noise() if prepared.num_negatives else empty
+    accept, alias = prepared.noise() if prepared.noise_per_window else empty
     settings = WindowSettings(
         seed=prepared.setting.seed,
         window=config.window,
         width=config.window_width,
         keep_thresholds=prepared.keep_threshold,
-        num_negatives=prepared.num_negatives,
+        num_negatives=prepared.noise_per_window,
         negatives_shared=config.negatives_shared,
         sharing="apart" if prepared.method == "cbow" else "in_a_row",
         noise_accept=accept,
@@ -240,6 +254,7 @@ def reference_parts(
         store.offsets,
         settings,
         prepared.method,
+        prepared.noise_weight,
         Subwords.of_ngrams(ngrams.offsets, ngrams.rows) if ngrams else None,
         Paths(tree.offsets, tree.points, tree.codes) if tree else None,
         block_words=config.batch_words,

@@ -1,4 +1,4 @@
-"""Word vectors that are made of n-grams: a word's vector is the mean of its own row and the rows of its n-grams.
+"""Word vectors that are made of n-grams: a word's vector is the mean, or sum, of its own row and its n-grams' rows.
 
 Legend: V words, R rows of n-grams, which stand behind the V rows of the words in one table (V + R, D).
 Source: Bojanowski et al. 2017 (arXiv 1607.04606), section 3.2, with the word's own row as in the released fastText.
@@ -13,55 +13,59 @@ from numpy.typing import NDArray
 
 from textssl.errors import UsageError
 from textssl.neighbours import Floats
-from textssl.ngram_table import NgramTable
+from textssl.ngram_table import Combine, NgramTable
 from textssl.text.ngrams import NgramRows
 
 ENTRIES_AT_ONCE_BYTES = 1 << 20
 
 
-def subword_vectors(inputs: Floats, ngrams: NgramRows) -> Floats:
+def subword_vectors(inputs: Floats, ngrams: NgramRows, combine: Combine) -> Floats:
     """The vector of every word, float32 (V, D).
 
     Args:
         inputs: (V + R, D).
         ngrams: which rows belong to which word.
+        combine: how they make its vector, as in training.
     """
     vectors = np.empty((len(ngrams.offsets) - 1, inputs.shape[1]), np.float32)
     for words, sums in _ngram_sums(inputs, ngrams):
-        vectors[words] = (inputs[words] + sums) / _members(ngrams, words)
+        vectors[words] = (inputs[words] + sums) / _divisors(ngrams, words, combine)
     return vectors
 
 
-def set_subword_vectors(inputs: Floats, ngrams: NgramRows, *, of_words: NDArray[np.bool_]) -> None:
+def set_subword_vectors(inputs: Floats, ngrams: NgramRows, combine: Combine, *, of_words: NDArray[np.bool_]) -> None:
     """Turn the own rows of some words from vectors they should have into rows that give them just these vectors.
 
     Args:
         inputs: (V + R, D), changed in place.
         ngrams: which rows belong to which word.
+        combine: how they make its vector.
         of_words: which words, bool (V,).
     """
     for words, sums in _ngram_sums(inputs, ngrams):
-        wanted = inputs[words] * _members(ngrams, words) - sums
+        wanted = inputs[words] * _divisors(ngrams, words, combine) - sums
         inputs[words] = np.where(of_words[words, None], wanted, inputs[words])
 
 
-def ngram_table(inputs: Floats, ngrams: NgramRows) -> NgramTable:
+def ngram_table(inputs: Floats, ngrams: NgramRows, combine: Combine) -> NgramTable:
     """The rows of the n-grams with their buckets, for words that are not in the vocabulary; a view of `inputs`."""
     rows = inputs[len(ngrams.offsets) - 1 :]
-    return NgramTable(rows, ngrams.buckets_in_use, ngrams.min_n, ngrams.max_n, ngrams.buckets, ngrams.row_of_bucket)
+    settings = ngrams.min_n, ngrams.max_n, ngrams.buckets
+    return NgramTable(rows, ngrams.buckets_in_use, *settings, ngrams.row_of_bucket, combine)
 
 
-def set_ngram_rows(inputs: Floats, ngrams: NgramRows, earlier: NgramTable, *, source: str) -> None:
+def set_ngram_rows(inputs: Floats, ngrams: NgramRows, combine: Combine, earlier: NgramTable, *, source: str) -> None:
     """Copy the rows of n-grams of an earlier run to where they stand now; those it did not have stay as they are.
 
     Args:
         inputs: (V + R, D), changed in place.
         ngrams: where each bucket has its row.
+        combine: how rows make a vector now.
         earlier: the rows of the earlier run.
         source: its name, for the message.
 
     Raises:
-        UsageError: its n-grams are others.
+        UsageError: its n-grams are others, or combined in another way.
     """
     before, now = ((part.min_n, part.max_n, part.buckets) for part in (earlier, ngrams))
     if before != now:
@@ -69,6 +73,12 @@ def set_ngram_rows(inputs: Floats, ngrams: NgramRows, earlier: NgramTable, *, so
             "holds n-grams of {} to {} characters in {:,} buckets, expected {} to {} in {:,}".format(*before, *now),
             where=source,
             hint="Give --min-n {} --max-n {} --buckets {}.".format(*before),
+        )
+    if earlier.combine != combine:
+        raise UsageError(
+            f"holds n-gram rows whose {earlier.combine} is a word's vector, expected their {combine}",
+            where=source,
+            hint=f"Give --combine {earlier.combine}.",
         )
     places = np.searchsorted(earlier.rows, ngrams.buckets_in_use)
     known = places < len(earlier.rows)
@@ -81,8 +91,10 @@ def set_ngram_rows(inputs: Floats, ngrams: NgramRows, earlier: NgramTable, *, so
         table[targets[piece]] = earlier.rows_at(slots[piece])
 
 
-def _members(ngrams: NgramRows, words: slice) -> NDArray[np.float32]:
-    """How many rows make the vectors of some words, float32 (words, 1)."""
+def _divisors(ngrams: NgramRows, words: slice, combine: Combine) -> NDArray[np.float32]:
+    """What the sums of some words' rows are divided by to be their vectors, float32 (words, 1)."""
+    if combine == "sum":
+        return np.ones((words.stop - words.start, 1), np.float32)
     return (1 + np.diff(ngrams.offsets[words.start : words.stop + 1])).astype(np.float32)[:, None]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from textssl.errors import UsageError
 from textssl.neighbours import Floats, row_blocks
+from textssl.ngram_table import Combine
 from textssl.objectives.base import Start
 from textssl.objectives.base_subwords import set_ngram_rows, set_subword_vectors
 from textssl.text.ngrams import NgramRows
@@ -61,13 +62,14 @@ class WarmStart:
         outputs = "with their context vectors" if self._outputs is not None else "context vectors start anew"
         return f"starts from {self._start.source}: {number}, {outputs}"
 
-    def fill(self, inputs: Floats, outputs: Floats, ngrams: NgramRows | None) -> None:
+    def fill(self, inputs: Floats, outputs: Floats, ngrams: NgramRows | None, combine: Combine) -> None:
         """Write the rows of known words and n-grams over random ones.
 
         Args:
             inputs: (V, D), or (V + R, D) with n-grams.
             outputs: (V, D).
             ngrams: the n-grams of the new run, or None.
+            combine: how its rows make a word's vector.
 
         Raises:
             UsageError: the n-grams of the earlier run are others.
@@ -77,8 +79,8 @@ class WarmStart:
             self._copy(self._outputs, outputs)
         if ngrams is not None:
             if self._vectors.ngrams is not None:
-                set_ngram_rows(inputs, ngrams, self._vectors.ngrams, source=self._start.source)
-            set_subword_vectors(inputs, ngrams, of_words=self._known)
+                set_ngram_rows(inputs, ngrams, combine, self._vectors.ngrams, source=self._start.source)
+            set_subword_vectors(inputs, ngrams, combine, of_words=self._known)
 
     def _copy(self, source: Floats, target: Floats) -> None:
         for rows in row_blocks(len(self._places), target.shape[1] * 4):

@@ -44,11 +44,18 @@ class WordVectorsConfig:
     output: Literal["negative_sampling", "hierarchical_softmax"] = option(
         "negative_sampling", "How a word is predicted."
     )
-    negatives: int = option(5, "Noise words for each window, with negative sampling.", minimum=1, maximum=1_000)
+    negatives: int = option(5, "Noise words for each pair of words, with negative sampling.", minimum=1, maximum=1_000)
+    window_noise: int | None = option(
+        None,
+        "Noise words drawn for a window, each as heavy as --negatives demands; by default --negatives, and for "
+        "skip-gram with n-grams --negatives x (--window + 1).",
+        minimum=1,
+        maximum=10_000,
+    )
     negatives_shared: int = option(
         1, "So many windows share their noise words (skip-gram: in a row, CBOW: apart); more is faster.", minimum=1
     )
-    noise_exponent: float = option(0.75, "Noise words are drawn by count to this power.")
+    noise_exponent: float = option(0.75, "Noise words are drawn by count to this power (fastText: 0.5).")
     subsample: float = option(1e-4, "Frequency above which words are left out at random; 0 keeps all.", minimum=0)
     epochs: int = option(5, "Passes over the corpus.", minimum=1)
     learning_rate: float = option(0.05, "At the start; it falls linearly to a ten-thousandth.", above=0)
@@ -80,6 +87,11 @@ class WordVectorsConfig:
             raise UsageError(
                 f"min_n must be at most max_n and both 0 or both above, got {self.min_n} and {self.max_n}",
                 hint="Give both, for instance --min-n 3 --max-n 6.",
+            )
+        if self.window_noise is not None and self.output == "hierarchical_softmax":
+            raise UsageError(
+                f"hierarchical softmax draws no noise words, got window_noise {self.window_noise}",
+                hint="Leave --window-noise out, or give --output negative_sampling.",
             )
 
     @property
@@ -133,9 +145,24 @@ class WordVectors:
         return huffman(self.store.vocabulary.counts)
 
     @property
-    def num_negatives(self) -> int:
-        """Noise words of a window; 0 with hierarchical softmax."""
-        return self.config.negatives if self.config.output == "negative_sampling" else 0
+    def noise_per_window(self) -> int:
+        """Noise words of a window; 0 with hierarchical softmax.
+
+        A window's pairs share them. Where its inputs are several (skip-gram) or one pair is all there is (CBOW),
+        `negatives` are enough. Skip-gram with n-grams has one input, that of the centre word, in all of a window's
+        pairs: pushed as often away from the same few words, it learns less than from as many words as pairs would draw,
+        which are `negatives` for each of window + 1 contexts, the mean of a dynamic window.
+        """
+        config = self.config
+        if config.output == "hierarchical_softmax":
+            return 0
+        one_input = self.method == "skipgram" and config.max_n > 0
+        return config.window_noise or config.negatives * (config.window + 1 if one_input else 1)
+
+    @property
+    def noise_weight(self) -> float:
+        """Of a noise word in each pair of its window, so that a pair has `negatives` noise words' weight."""
+        return self.config.negatives / (self.noise_per_window or self.config.negatives)
 
     @property
     def keep_threshold(self) -> NDArray[np.uint64]:
@@ -179,10 +206,10 @@ class WordVectors:
             self.store.ids,
             self.store.offsets,
             method=Method(
-                self.method, config.dim, config.window, config.window_width, self.num_negatives,
-                config.negatives_shared, config.combine, config.input_gradient, self.setting.seed,
+                self.method, config.dim, config.window, config.window_width, self.noise_per_window,
+                self.noise_weight, config.negatives_shared, config.combine, config.input_gradient, self.setting.seed,
             ),
-            draws=Draws(self.keep_threshold, *(self.noise() if self.num_negatives else empty)),
+            draws=Draws(self.keep_threshold, *(self.noise() if self.noise_per_window else empty)),
             num_ngram_rows=self.ngrams.num_rows if self.ngrams else 0,
             ngrams=Ragged(self.ngrams.rows, self.ngrams.offsets) if self.ngrams else None,
             path_points=Ragged(tree.points, tree.offsets) if tree else None,
@@ -207,7 +234,7 @@ class WordVectors:
 
         fill_uniform(inputs, np.uint64(stream_key(self.setting.seed, Purpose.INITIALISE)))
         if self._start is not None:
-            self._start.fill(inputs, outputs, self.ngrams)
+            self._start.fill(inputs, outputs, self.ngrams, self.config.combine)
 
     def save(self, folder: Path, tables: Mapping[str, NDArray[np.generic[Any]]]) -> None:
         """Write the vector folder: words, vectors, counts, and on request context vectors and n-grams."""
@@ -215,7 +242,8 @@ class WordVectors:
         vocabulary, ngrams = self.store.vocabulary, None
         vectors = inputs[: len(vocabulary)]
         if self.ngrams:
-            vectors, ngrams = subword_vectors(inputs, self.ngrams), ngram_table(inputs, self.ngrams)
+            parts = inputs, self.ngrams, self.config.combine
+            vectors, ngrams = subword_vectors(*parts), ngram_table(*parts)
         context = outputs if self.config.keep_context and self.config.output == "negative_sampling" else None
         content = VectorFolder(vocabulary.words, vectors, row_norms(vectors), vocabulary.counts, context, ngrams)
         save_folder(folder, content, metadata={"objective": self.method, "dim": self.config.dim}, replace=True)

@@ -25,7 +25,7 @@ class SkipGram:
 
     Config = SkipGramConfig
     PRESETS: Mapping[str, Mapping[str, Any]] = {
-        "subwords": {"min_n": 3, "max_n": 6},
+        "subwords": {"min_n": 3, "max_n": 6, "noise_exponent": 0.5},
         "phrases": {"phrases": 2, "dim": 300},
     }
 
