@@ -173,12 +173,16 @@ class _Block:
 
     Args:
         start: the word of the first column.
-        scores: (Q, RUN x R), columns past the end of the vocabulary hidden.
+        width: how many columns are words; the last run is filled up with hidden ones.
+        buffer: (Q, at least RUN x R), C order.
+        scores: (Q, RUN x R), the part in use.
         largest: the largest score of each run (Q, R).
         own: the columns that are spellings of each word of the test set.
     """
 
     start: int
+    width: int
+    buffer: Floats
     scores: Floats
     largest: Floats
     own: list[list[int]]
@@ -209,11 +213,13 @@ class _Search:
         Args:
             questions: a, b, c as numbers of words of the test set, int64 (N, 3).
         """
+        if not len(questions):
+            return np.zeros(0, dtype=np.int64)
         order = np.lexsort((questions[:, 1], questions[:, 0]))  # equal pairs a, b side by side
         questions = questions[order]
         best = np.full(len(questions), -1, dtype=np.int64)
         best_scores = np.full(len(questions), self._hidden, dtype=np.float32)
-        scores = np.empty((len(self._queries), BLOCK_WORDS), dtype=np.float32)
+        scores = np.empty((len(self._queries), -(-BLOCK_WORDS // RUN) * RUN), dtype=np.float32)
         with ThreadPoolExecutor(self._threads) as pool:
             for start in range(0, len(self._vectors), BLOCK_WORDS):
                 block = self._block(start, scores)
@@ -228,22 +234,22 @@ class _Search:
         found[order] = best
         return found
 
-    def _block(self, start: int, scores: Floats) -> _Block:
-        """Fill the columns from `start` on into `scores`."""
+    def _block(self, start: int, buffer: Floats) -> _Block:
+        """Fill the columns from `start` on into the buffer."""
         rows = slice(start, min(start + BLOCK_WORDS, len(self._vectors)))
         width = rows.stop - start
         directions = np.asarray(self._vectors[rows]) / self._norms[rows][:, None]
-        np.matmul(self._queries, directions.T, out=scores[:, :width])
+        scores = buffer[:, : -(-width // RUN) * RUN]
+        cosines = np.matmul(self._queries, directions.T, out=scores[:, :width])
         if self._join is np.multiply:
-            scores += np.float32(1)
-            scores /= np.float32(2)
-            np.maximum(scores, LEAST_FACTOR, out=scores)
-        scores = scores[:, : -(-width // RUN) * RUN]
+            cosines += np.float32(1)
+            cosines /= np.float32(2)
+            np.maximum(cosines, LEAST_FACTOR, out=cosines)
         scores[:, width:] = self._hidden
         own = [[at - start for at in variants if rows.start <= at < rows.stop] for variants in self._spellings]
         for word, columns in enumerate(own):
             scores[word, columns] = self._hidden  # wherever a word stands in a question, it is no answer
-        return _Block(start, scores, _largest(scores), own)
+        return _Block(start, width, buffer, scores, _largest(scores), own)
 
     def _compare(
         self, questions: NDArray[np.int64], block: _Block, best: NDArray[np.int64], best_scores: Floats
@@ -258,7 +264,7 @@ class _Search:
         def scores(question: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
             """Of some columns for some questions, (..., questions); one flat index is much faster than two."""
             of_pair = differences.take(pair[question] * differences.shape[1] + columns)
-            of_c = block.scores.base.take(cs[question] * BLOCK_WORDS + columns)
+            of_c = block.buffer.take(cs[question] * block.buffer.shape[1] + columns)
             joined: Floats = self._join(of_pair, of_c, out=of_pair)
             return joined
 
@@ -281,10 +287,11 @@ class _Search:
         """D for some pairs a, b; hidden at the words of the pair."""
         above, below = block.scores[pairs[:, 1]], block.scores[pairs[:, 0]]
         if self._join is np.add:
-            with np.errstate(invalid="ignore"):  # where a and b are the same word, which is hidden below
+            with np.errstate(invalid="ignore"):  # inf - inf in columns that are hidden below
                 above -= below
         else:
             above /= below + np.float32(COSMUL_EPSILON)
+        above[:, block.width :] = self._hidden
         for row, word in enumerate(pairs[:, 0].tolist()):
             above[row, block.own[word]] = self._hidden
         return above

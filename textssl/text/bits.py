@@ -24,7 +24,6 @@ def kernel(function):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     return loaded_at_once(_compiled(function))
 
 
-
 SPACES = np.uint64(0x2020202020202020)
 _LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
 _HIGH = np.uint64(0x8080808080808080)

@@ -1,7 +1,8 @@
 """Numba made ready for the kernels: its cache in its place, without SciPy, and kernels in the cache loaded at once.
 
-SciPy takes as long to import as Numba. Numba imports SciPy's linear algebra just to see whether it is there. No kernel here uses it; those of other people
-still find it, since the same check is made again when a function with a matrix product is compiled.
+SciPy takes as long to import as Numba, which imports its linear algebra just to see whether it is there. No kernel here
+uses it; those of other people still find it, since the same check is made again when a function with a matrix product
+is compiled.
 
 Importing this module is enough: `import textssl.text.compiler` before Numba compiles or loads anything.
 """
@@ -17,8 +18,8 @@ import textssl.numba_cache  # noqa: F401  (before Numba, which reads the place o
 def loaded_at_once(dispatcher: Any) -> Any:
     """Let a cached kernel be loaded without what only compiling needs: 0.2 s for the first kernel of a process.
 
-    Numba fills its tables of everything that can be compiled before it loads a kernel from the cache. Machine code needs
-    its run-time only (which checks the arrays that are passed); the compiler fills its tables itself.
+    Numba fills its tables of everything that can be compiled before it loads a kernel from the cache. Machine code
+    needs its run-time only (which checks the arrays that are passed); the compiler fills its tables itself.
 
     Args:
         dispatcher: of `numba.njit(cache=True)`.
