@@ -5,6 +5,9 @@ A "chunk" is 8 bytes as one little-endian uint64: the first byte of the text is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba as nb
 import numpy as np
 from llvmlite import ir
@@ -19,7 +22,7 @@ _compiled = nb.njit(nogil=True, cache=True, _nrt=False)
 inlined = nb.njit(inline="always", _nrt=False)
 
 
-def kernel(function):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function without the GIL, or load it from the cache."""
     return loaded_at_once(_compiled(function))
 
