@@ -55,7 +55,7 @@ def run_process(
         process = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env={**_as_installed(os.environ), **(environment or {})},
         )  # fmt: skip
         peak_kb = _watch(process.pid) if watch_memory else None
         _, status, usage = os.wait4(process.pid, 0)
@@ -67,6 +67,11 @@ def run_process(
         raise SystemExit(f"{shown_command(command)} ended with {process.returncode}:\n{output[-3000:]}")
     peak = None if peak_kb is None else peak_kb * 1024 / 1e6
     return Finished(wall, usage.ru_utime + usage.ru_stime, peak, output)
+
+
+def _as_installed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Packages that are installed have their byte code; without this a checkout may be compiled anew in every run."""
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _watch(pid: int) -> int:

@@ -6,9 +6,12 @@ python -m benchmarks.scaling --text wiki8_lines.txt
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ REPEATED_UP_TO_MB = 30
 PROTOCOL = (
     "Skip-gram, 1 epoch, 2 threads, whole processes with an empty token store and warm kernels; the text is cut or "
     "repeated. a and b are fitted with the squares of relative errors. Threads: words/s in training, 1 and 2 threads "
-    "in turn."
+    "in turn; beside it what two threads that only hash do more than one."
 )
 
 
@@ -105,7 +108,26 @@ def _threads(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
         "runs": runs,
         "words_per_s": {count: spread(found) for count, found in speeds.items()},
         "speed_up": ratios(speeds["2"], speeds["1"]),
+        "machine_speed_up": spread([machine_speed_up() for _ in range(arguments.repeats)]),
     }
+
+
+def machine_speed_up(num_bytes: int = 1 << 29) -> float:
+    """How much more two threads of this machine do than one where neither memory nor Python is in the way: hashing."""
+    data = bytes(1 << 20)
+
+    def work(_thread: int) -> None:
+        digest = hashlib.sha256()
+        for _ in range(num_bytes >> 20):
+            digest.update(data)
+
+    with ThreadPoolExecutor(2) as pool:
+        times = {}
+        for count in (1, 2):
+            start = time.perf_counter()
+            list(pool.map(work, range(count)))
+            times[count] = time.perf_counter() - start
+    return 2 * times[1] / times[2]
 
 
 def _round(text: Path, work: Path, threads: int, _number: int) -> dict[str, Any]:

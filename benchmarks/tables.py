@@ -138,10 +138,16 @@ def _scaling(results: Results) -> str:
     line = (
         f"Seconds = {result['start_s']:.2f} + {result['seconds_per_mb']:.4f} x MB; no point is farther from the line "
         f"than {result['largest_relative_error']:.0%}. Two threads train "
-        f"{between(result['threads']['speed_up'], '{:.2f}')} times as fast as one."
-        "\n\n![time by size](results/scaling.png)"
+        f"{between(result['threads']['speed_up'], '{:.2f}')} times as fast as one"
+        f"{_of_the_machine(result['threads'])}.\n\n![time by size](results/scaling.png)"
     )
     return markdown(["text, MB", "whole process, s"], rows) + f"\n\n{line}" + footer(result)
+
+
+def _of_the_machine(threads: dict[str, Any]) -> str:
+    if "machine_speed_up" not in threads:
+        return ""
+    return f"; two that only hash do {between(threads['machine_speed_up'], '{:.2f}')} times the work of one"
 
 
 def _kills(results: Results) -> str:

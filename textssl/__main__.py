@@ -1,7 +1,5 @@
 """`python -m textssl` is the command `textssl`."""
 
-import sys
+from textssl.cli import run
 
-from textssl.cli import main
-
-sys.exit(main())
+run()

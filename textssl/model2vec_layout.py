@@ -70,8 +70,9 @@ def write_tokenizer(folder: Path, words: Words) -> None:
     with (folder / TOKENIZER_FILE).open("w", encoding="utf-8") as file:
         file.write(f'{before}"vocab": {{')
         for start in range(0, len(words), DECODED_AT_ONCE):
-            block = {word: start + at for at, word in enumerate(words[start : start + DECODED_AT_ONCE])}
-            file.write(json.dumps(block, ensure_ascii=False)[1:-1] + ", ")
+            block = words[start : start + DECODED_AT_ONCE]
+            numbered = dict(zip(block, range(start, start + len(block)), strict=True))
+            file.write(json.dumps(numbered, ensure_ascii=False)[1:-1] + ", ")
         file.write(f"{json.dumps(unknown)}: {len(words)}}}{after}")
 
 

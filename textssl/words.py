@@ -236,6 +236,9 @@ class Words(Sequence[str]):
         bounds = self._offsets[start : stop + 1].tolist()
         piece = self._utf8[bounds[0] : bounds[-1]].tobytes()
         try:
+            if piece.isascii():  # then a slice of the text is much faster than many texts
+                text = piece.decode("ascii")
+                return [text[a - bounds[0] : b - bounds[0]] for a, b in pairwise(bounds)]
             return [piece[a - bounds[0] : b - bounds[0]].decode() for a, b in pairwise(bounds)]
         except UnicodeDecodeError as error:
             raise DataError(

@@ -62,7 +62,7 @@ def answer_by_definition(embeddings: Embeddings, a: str, b: str, c: str, method:
 
 
 @pytest.mark.parametrize("method", ["3CosAdd", "3CosMul"])
-@pytest.mark.parametrize(("block", "threads"), [(7, 1), (64, 2), (8192, 3)])
+@pytest.mark.parametrize(("block", "threads"), [(7, 1), (40, 1), (64, 2), (8192, 3)])
 @pytest.mark.parametrize("size", [60, 200])
 def test_analogies_equal_one_search_per_question(
     method: analogy.Method, block: int, threads: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

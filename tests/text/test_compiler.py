@@ -25,3 +25,18 @@ def test_kernels_import_no_scipy_and_matrix_products_still_compile():
     pytest.importorskip("scipy")
     printed = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
     assert printed.splitlines() == ["False", "[[1.0, 2.0], [3.0, 4.0]]", "True"]
+
+
+TABLES = """
+import textssl.text.draws as draws
+import numpy as np
+draws.alias_table(np.array([0.25, 0.75]))
+import sys
+print("numba.np.polynomial.polynomial_core" in sys.modules)
+"""
+
+
+def test_cached_kernels_load_without_the_compilers_tables():
+    for _ in range(2):  # the first may have to compile
+        printed = subprocess.run([sys.executable, "-c", TABLES], capture_output=True, text=True, check=True).stdout
+    assert printed == "False\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -29,8 +29,16 @@ Counts = tuple[int, int, int]
 
 RESTRICTED_TO = 30_000
 THREADS = 2
-# Columns of U at once: its 905 rows and the scores of some questions then stay in the caches.
 BLOCK_WORDS = 8192
+"""Columns of U at once, which bounds the memory: 30 MB for 905 words."""
+RUN = 16
+"""Words that are looked at or left out together."""
+QUESTIONS_AT_ONCE = 1024
+"""More take more memory, fewer more calls, which threads cannot make at the same time."""
+WORDS_TRIED = 16
+"""Words of the largest differences that are tried first."""
+LEAST_FACTOR = np.float32(1e-12)
+"""Of 3CosMul, so that a word that is hidden by 0 is below every other."""
 # In Google's files the names of the syntactic sections begin like this.
 SYNTACTIC_PREFIX = "gram"
 COLUMNS = ("section", "kind", "correct", "asked", "in_file", "accuracy")
@@ -139,55 +147,54 @@ def _answer(
     embeddings: WordVectors, sections: Sequence[_Section], size: int, method: Method, case: Case, threads: int
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.bool_]]]:
     """For each section the numbers of the questions asked, and whether each was answered rightly."""
-    wanted = [word for section in sections for question in section.questions for word in question]
+    wanted = list(chain.from_iterable(chain.from_iterable(section.questions for section in sections)))
     places = word_places(embeddings.words, wanted, case=case, first=size)
     fold = str.upper if case == "ignore" else str
-    known = {fold(word): at for at, word in enumerate(dict.fromkeys(map(fold, places)))}
-    spelt = {known[fold(word)]: spellings for word, spellings in places.items()}
-    asked = [
-        [number for number, question in enumerate(section.questions) if all(fold(w) in known for w in question)]
-        for section in sections
-    ]
-    ids = np.array(
-        [
-            [known[fold(word)] for word in section.questions[number]]
-            for section, numbers in zip(sections, asked, strict=True)
-            for number in numbers
-        ],
-        dtype=np.int64,
-    ).reshape(-1, 4)
-    spellings = [spelt[at] for at in range(len(known))]
-    found = _Search(embeddings, spellings, size, method, threads).best(ids[:, :3])
+    numbers = {folded: at for at, folded in enumerate(dict.fromkeys(map(fold, places)))}
+    known = {word: numbers[fold(word)] for word in places}
+    spelt = {known[word]: spellings for word, spellings in places.items()}
+    ids = np.array([known.get(word, -1) for word in wanted], dtype=np.int64).reshape(-1, 4)
+    asked = (ids >= 0).all(axis=1)
+    spellings = [spelt[at] for at in range(len(numbers))]
+    found = _Search(embeddings, spellings, size, method, threads).best(ids[asked, :3])
     word_of = np.full(size, -1, dtype=np.int64)
     for at, variants in enumerate(spellings):
         word_of[variants] = at
-    right = word_of[found] == ids[:, 3] if len(ids) else np.zeros(0, dtype=np.bool_)
-    ends = np.cumsum([len(numbers) for numbers in asked])
-    return [np.array(numbers, dtype=np.int64) for numbers in asked], np.split(right, ends[:-1])
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Questions that share a and b: which ones, and their c."""
-
-    a: int
-    b: int
-    questions: NDArray[np.int64]
-    cs: NDArray[np.int64]
+    right = np.zeros(len(ids), dtype=np.bool_)
+    right[asked] = (found >= 0) & (word_of[found] == ids[asked, 3])
+    borders = np.cumsum([len(section.questions) for section in sections])[:-1]
+    asked_in = [np.flatnonzero(part) for part in np.split(asked, borders)]
+    return asked_in, [part[chosen] for part, chosen in zip(np.split(right, borders), asked_in, strict=True)]
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Columns of U from `start` on; for each word of the test set which of them it is, and whether it is one."""
+    """Columns of U from `start` on, cut into runs: of R runs, run r holds the columns r, r + R, r + 2 R, ...
+
+    Args:
+        start: the word of the first column.
+        width: how many columns are words; the last run is filled up with hidden ones.
+        buffer: (Q, at least RUN x R), C order.
+        scores: (Q, RUN x R), the part in use.
+        largest: the largest score of each run (Q, R).
+        own: the columns that are spellings of each word of the test set.
+    """
 
     start: int
+    width: int
+    buffer: Floats
     scores: Floats
-    hidden: list[list[int]]
-    hides: NDArray[np.bool_]
+    largest: Floats
+    own: list[list[int]]
 
 
 class _Search:
-    """The best word for each question, over blocks of the vocabulary."""
+    """The best word for each question, over blocks of the vocabulary.
+
+    A score is D[w] + U[c][w] with D = U[b] - U[a] (3CosMul: D[w] U[c][w] with D = U[b] / U[a]), so in a run of words it
+    is at most the largest D plus the largest U[c] there; most runs cannot hold the best word and are not looked at.
+    Rounding keeps that order, so nothing is missed.
+    """
 
     def __init__(
         self, embeddings: WordVectors, spellings: Sequence[Sequence[int]], size: int, method: Method, threads: int
@@ -196,65 +203,114 @@ class _Search:
         first = [variants[0] for variants in spellings]
         self._queries: Floats = np.asarray(self._vectors[first]) / self._norms[first][:, None]
         self._spellings = spellings
-        self._method = method
+        self._join: np.ufunc = np.add if method == "3CosAdd" else np.multiply
+        self._hidden = np.float32(-np.inf if method == "3CosAdd" else 0)
         self._threads = threads
 
     def best(self, questions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The place of the best word that is none of a, b, c.
+        """The place of the best word that is none of a, b, c; -1 where there is no other word.
 
         Args:
             questions: a, b, c as numbers of words of the test set, int64 (N, 3).
         """
-        groups = _grouped(questions)
-        best = np.zeros(len(questions), dtype=np.int64)
-        best_scores = np.full(len(questions), -np.inf, dtype=np.float32)
+        if not len(questions):
+            return np.zeros(0, dtype=np.int64)
+        order = np.lexsort((questions[:, 1], questions[:, 0]))  # equal pairs a, b side by side
+        questions = questions[order]
+        best = np.full(len(questions), -1, dtype=np.int64)
+        best_scores = np.full(len(questions), self._hidden, dtype=np.float32)
+        scores = np.empty((len(self._queries), -(-BLOCK_WORDS // RUN) * RUN), dtype=np.float32)
         with ThreadPoolExecutor(self._threads) as pool:
             for start in range(0, len(self._vectors), BLOCK_WORDS):
-                block = self._block(start)
+                block = self._block(start, scores)
 
-                def compare(part: Sequence[_Group], block: _Block = block) -> None:
-                    for group in part:
-                        self._compare(group, block, best, best_scores)
+                def compare(first: int, block: _Block = block) -> None:
+                    part = slice(first, first + QUESTIONS_AT_ONCE)
+                    self._compare(questions[part], block, best[part], best_scores[part])
 
-                # Groups hold different questions, so threads never write to the same place.
-                list(pool.map(compare, [groups[part :: self._threads] for part in range(self._threads)]))
-        return best
+                # Parts are different questions, so threads never write to the same place.
+                list(pool.map(compare, range(0, len(questions), QUESTIONS_AT_ONCE)))
+        found = np.empty_like(best)
+        found[order] = best
+        return found
 
-    def _block(self, start: int) -> _Block:
+    def _block(self, start: int, buffer: Floats) -> _Block:
+        """Fill the columns from `start` on into the buffer."""
         rows = slice(start, min(start + BLOCK_WORDS, len(self._vectors)))
-        scores: Floats = self._queries @ np.asarray(self._vectors[rows]).T
-        scores /= self._norms[rows]
-        if self._method == "3CosMul":
-            scores += np.float32(1)
-            scores /= np.float32(2)
-        hidden = [[at - start for at in variants if rows.start <= at < rows.stop] for variants in self._spellings]
-        return _Block(start, scores, hidden, np.array([bool(columns) for columns in hidden]))
+        width = rows.stop - start
+        directions = np.asarray(self._vectors[rows]) / self._norms[rows][:, None]
+        scores = buffer[:, : -(-width // RUN) * RUN]
+        cosines = np.matmul(self._queries, directions.T, out=scores[:, :width])
+        if self._join is np.multiply:
+            cosines += np.float32(1)
+            cosines /= np.float32(2)
+            np.maximum(cosines, LEAST_FACTOR, out=cosines)
+        scores[:, width:] = self._hidden
+        own = [[at - start for at in variants if rows.start <= at < rows.stop] for variants in self._spellings]
+        for word, columns in enumerate(own):
+            scores[word, columns] = self._hidden  # wherever a word stands in a question, it is no answer
+        return _Block(start, width, buffer, scores, _largest(scores), own)
 
-    def _compare(self, group: _Group, block: _Block, best: NDArray[np.int64], best_scores: Floats) -> None:
-        scores, hidden = block.scores, block.hidden
-        candidates = scores[group.cs]
-        if self._method == "3CosAdd":
-            candidates += scores[group.b] - scores[group.a]
+    def _compare(
+        self, questions: NDArray[np.int64], block: _Block, best: NDArray[np.int64], best_scores: Floats
+    ) -> None:
+        """Look for better words for some questions, in which equal pairs stand side by side."""
+        new_pair = np.append(True, (questions[1:, :2] != questions[:-1, :2]).any(axis=1))
+        pair, cs = np.cumsum(new_pair) - 1, questions[:, 2]
+        differences = self._differences(questions[new_pair, :2], block)
+        largest = _largest(differences)
+        inside_run = np.arange(RUN)[:, None] * largest.shape[1]
+
+        def scores(question: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
+            """Of some columns for some questions, (..., questions); one flat index is much faster than two."""
+            of_pair = differences.take(pair[question] * differences.shape[1] + columns)
+            of_c = block.buffer.take(cs[question] * block.buffer.shape[1] + columns)
+            joined: Floats = self._join(of_pair, of_c, out=of_pair)
+            return joined
+
+        everyone = np.arange(len(questions))
+        bounds = self._join(largest[pair], block.largest[cs])
+        enough = np.maximum(best_scores, scores(everyone, _large_columns(differences, largest)[:, pair]).max(axis=0))
+        promising = bounds.argmax(axis=1)
+        np.maximum(enough, scores(everyone, promising + inside_run).max(axis=0), out=enough)
+        question, run = np.divmod(np.flatnonzero(bounds >= enough[:, None]), largest.shape[1])
+        looked_at = scores(question, run + inside_run)
+        values = looked_at.max(axis=0)
+        before = best_scores.copy()
+        np.maximum.at(best_scores, question, values)
+        found = np.flatnonzero((values == best_scores[question]) & (values > before[question]))
+        places = block.start + run[found] + inside_run[looked_at[:, found].argmax(axis=0), 0]
+        last_first = np.argsort(-places)  # what is written last stays: the first of equal words
+        best[question[found[last_first]]] = places[last_first]
+
+    def _differences(self, pairs: NDArray[np.int64], block: _Block) -> Floats:
+        """D for some pairs a, b; hidden at the words of the pair."""
+        above, below = block.scores[pairs[:, 1]], block.scores[pairs[:, 0]]
+        if self._join is np.add:
+            with np.errstate(invalid="ignore"):  # inf - inf in columns that are hidden below
+                above -= below
         else:
-            candidates *= scores[group.b] / (scores[group.a] + np.float32(COSMUL_EPSILON))
-        candidates[:, hidden[group.a] + hidden[group.b]] = -np.inf
-        for row in np.flatnonzero(block.hides[group.cs]).tolist():
-            candidates[row, hidden[int(group.cs[row])]] = -np.inf
-        places = candidates.argmax(axis=1)
-        values = candidates[np.arange(len(places)), places]
-        better = values > best_scores[group.questions]
-        improved = group.questions[better]
-        best_scores[improved] = values[better]
-        best[improved] = places[better] + block.start
+            above /= below + np.float32(COSMUL_EPSILON)
+        above[:, block.width :] = self._hidden
+        for row, word in enumerate(pairs[:, 0].tolist()):
+            above[row, block.own[word]] = self._hidden
+        return above
 
 
-def _grouped(questions: NDArray[np.int64]) -> list[_Group]:
-    order = np.lexsort((questions[:, 1], questions[:, 0]))
-    groups = []
-    for (a, b), members in groupby(order.tolist(), key=lambda at: (int(questions[at, 0]), int(questions[at, 1]))):
-        numbers = np.fromiter(members, dtype=np.int64)
-        groups.append(_Group(a, b, numbers, questions[numbers, 2]))
-    return groups
+def _largest(scores: Floats) -> Floats:
+    """The largest score of every run."""
+    largest: Floats = scores.reshape(len(scores), RUN, -1).max(axis=1)
+    return largest
+
+
+def _large_columns(differences: Floats, largest: Floats) -> NDArray[np.int64]:
+    """Some columns in which D is large, (WORDS_TRIED or fewer, pairs)."""
+    num_runs = largest.shape[1]
+    tried = min(WORDS_TRIED, num_runs)
+    runs = np.argpartition(largest, num_runs - tried, axis=1)[:, num_runs - tried :]
+    rows = np.arange(len(runs))[:, None]
+    inside = differences.reshape(len(runs), RUN, -1)[rows, :, runs].argmax(axis=2)
+    return np.ascontiguousarray((inside * num_runs + runs).T)
 
 
 def _result(

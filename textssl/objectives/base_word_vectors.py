@@ -19,15 +19,14 @@ from textssl.objectives.base import Setting
 from textssl.objectives.base_subwords import ngram_table, subword_vectors
 from textssl.objectives.base_warm_start import TABLES, WarmStart
 from textssl.randomness import Purpose, stream_key
-from textssl.text.draws import HuffmanCodes, alias_table, huffman
 from textssl.text.ngrams import NgramRows, ngram_rows
-from textssl.text.phrases import derive_store, find_phrases
 from textssl.text.sources import Source
 from textssl.text.tokens import StoreSettings, TokenStore, build_store
 from textssl.text.windows import keep_thresholds
 
 if TYPE_CHECKING:
     from textssl.kernels.engine_cpu import CpuEngine
+    from textssl.text.draws import HuffmanCodes
 
 Engine = Literal["auto", "cpu", "reference"]
 
@@ -142,6 +141,8 @@ class WordVectors:
         """The Huffman codes of hierarchical softmax, or None."""
         if self.config.output == "negative_sampling":
             return None
+        from textssl.text.draws import huffman
+
         return huffman(self.store.vocabulary.counts)
 
     @property
@@ -173,6 +174,8 @@ class WordVectors:
 
     def noise(self) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
         """The alias table of the noise words."""
+        from textssl.text.draws import alias_table
+
         return alias_table(self.store.vocabulary.noise_probabilities(self.config.noise_exponent))
 
     def describe(self) -> list[str]:
@@ -252,6 +255,8 @@ class WordVectors:
 def prepare_store(source: Source, config: WordVectorsConfig, setting: Setting) -> TokenStore:
     """The corpus as ids, phrases joined."""
     store = build_store(source, config.store_settings, cache=setting.cache, threads=setting.num_threads)
+    if config.phrases:
+        from textssl.text.phrases import derive_store, find_phrases
     for _ in range(config.phrases):
         phrases = find_phrases(
             store, min_count=config.min_count, threshold=config.phrase_threshold, threads=setting.num_threads

@@ -5,18 +5,27 @@ A "chunk" is 8 bytes as one little-endian uint64: the first byte of the text is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-import textssl.text.compiler  # noqa: F401  (sets the place of Numba's cache)
+from textssl.text.compiler import loaded_at_once
 
 # Without its reference counts (_nrt=False) Numba's arrays cost nothing in a loop, and pasted helpers (inline) need no
 # call that hands whole arrays over: together they make the scanner twice as fast. Such code cannot allocate arrays.
-kernel = nb.njit(nogil=True, cache=True, _nrt=False)
+_compiled = nb.njit(nogil=True, cache=True, _nrt=False)
 inlined = nb.njit(inline="always", _nrt=False)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function without the GIL, or load it from the cache."""
+    return loaded_at_once(_compiled(function))
+
 
 SPACES = np.uint64(0x2020202020202020)
 _LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)

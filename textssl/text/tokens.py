@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -204,7 +205,10 @@ def build_store(
             where=source.name,
             hint='Use tokenizer "whitespace" (the default), or give the documents as texts.',
         )
-    fingerprint = source.fingerprint()
+    with ThreadPoolExecutor(1) as aside:
+        hashed = aside.submit(source.fingerprint)
+        import textssl.text.counting  # noqa: F401  (Numba takes its time, and hashing does not need the GIL)
+    fingerprint = hashed.result()
     if fingerprint is not None:
         store = TokenStore.open_existing(cache / store_key(fingerprint, settings.identity()))
         if store is not None:
