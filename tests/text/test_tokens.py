@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from textssl.errors import DataError, ResourceError, UsageError
+from textssl.storage import commit_folder
 from textssl.text import counting, pieces, tokens
 from textssl.text.encoding import id_type
 from textssl.text.sources import from_iterable
@@ -221,10 +222,10 @@ def test_store_of_another_format_is_refused(tmp_path):
     def write(folder: Path) -> None:
         (folder / "store.json").write_text(json.dumps({"format": 99}))
 
-    tokens.commit_folder(tmp_path / "s", write)
+    commit_folder(tmp_path / "s", write)
     with pytest.raises(UsageError, match=r"store.json: has format 99, this textssl reads format 1\nDelete the folder"):
         TokenStore.open(tmp_path / "s")
-    tokens.commit_folder(tmp_path / "t", lambda folder: (folder / "store.json").write_text("{") and None)
+    commit_folder(tmp_path / "t", lambda folder: (folder / "store.json").write_text("{") and None)
     with pytest.raises(DataError, match="store.json: is damaged"):
         TokenStore.open(tmp_path / "t")
 

@@ -1,27 +1,12 @@
-"""The generator of textssl.randomness for Numba: the same formula, the same numbers."""
+"""The generator of textssl.randomness as the kernels use it; it stands in text/, which draws with it, too."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from textssl.text.bits import inlined as inlined
-from textssl.text.bits import kernel as kernel
-
-U64 = np.uint64
-GAMMA = U64(0x9E3779B97F4A7C15)
-FIRST, SECOND = U64(0xBF58476D1CE4E5B9), U64(0x94D049BB133111EB)
-
-
-@inlined
-def random_bits(key: np.uint64, index: int) -> np.uint64:
-    """64 random bits at position `index` of the stream `key` (textssl.randomness.random_bits)."""
-    bits = key + (U64(index) + U64(1)) * GAMMA
-    bits = (bits ^ (bits >> U64(30))) * FIRST
-    bits = (bits ^ (bits >> U64(27))) * SECOND
-    return bits ^ (bits >> U64(31))
-
-
-@inlined
-def scaled(bits: np.uint64, n: int) -> int:
-    """The upper 32 bits as a whole number below n (multiply and shift)."""
-    return np.int64(((bits >> U64(32)) * U64(n)) >> U64(32))  # type: ignore[return-value]  # Numba's int64 is an int
+from textssl.text.random_kernels import FIRST as FIRST
+from textssl.text.random_kernels import GAMMA as GAMMA
+from textssl.text.random_kernels import SECOND as SECOND
+from textssl.text.random_kernels import U64 as U64
+from textssl.text.random_kernels import inlined as inlined
+from textssl.text.random_kernels import kernel as kernel
+from textssl.text.random_kernels import random_bits as random_bits
+from textssl.text.random_kernels import scaled as scaled

@@ -9,7 +9,6 @@ The files do not depend on the number of threads or on the blocks in which the t
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -21,11 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.config import option, validate
-from textssl.disk import make_folder, reading, size_text, translated
-from textssl.errors import DataError, UsageError
-from textssl.numba_cache import cache_home
-from textssl.storage import commit_folder, verify_folder
+from textssl.disk import make_folder, size_text, translated
+from textssl.errors import UsageError
+from textssl.text import store_folder
 from textssl.text.sources import IterableSource, Source
+from textssl.text.store_folder import (
+    check_sizes,
+    commit_store_folder,
+    opened_if_sound,
+    read_description,
+    write_description,
+)
+from textssl.text.store_folder import default_cache as default_cache
 from textssl.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -33,9 +39,7 @@ if TYPE_CHECKING:
     from textssl.text.selection import Selection
 
 FORMAT = 1
-DESCRIPTION = "store.json"
 IDS, OFFSETS = "ids.bin", "offsets.bin"
-_KEY_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -90,32 +94,19 @@ class TokenStore:
             UsageError: another version of textssl wrote it.
         """
         path = Path(path)
-        verify_folder(path, hashes=False)
-        file = path / DESCRIPTION
-        with reading(file):
-            try:
-                metadata = json.loads(file.read_bytes())
-            except ValueError as error:
-                raise DataError(f"is damaged: {error}", where=str(file)) from error
-        if metadata.get("format") != FORMAT:
-            raise UsageError(
-                f"has format {metadata.get('format')}, this textssl reads format {FORMAT}",
-                where=str(file),
-                hint="Delete the folder; the next training builds it again.",
-            )
+        metadata = read_description(path, format=FORMAT)
         store = cls(path, Vocabulary.load(path), metadata)
-        store._check_sizes()
+        sizes = {
+            IDS: store.num_tokens * np.dtype(metadata["dtype"]).itemsize,
+            OFFSETS: (store.num_documents + 1) * 8,
+        }
+        check_sizes(path, sizes)
         return store
 
     @classmethod
     def open_existing(cls, path: Path) -> TokenStore | None:
         """The store at `path`; None when there is none, or one that must be built anew since it is damaged."""
-        if not path.is_dir():
-            return None
-        try:
-            return cls.open(path)
-        except DataError:
-            return None
+        return opened_if_sound(path, cls.open)
 
     @cached_property
     def ids(self) -> NDArray[Any]:
@@ -149,21 +140,6 @@ class TokenStore:
                 f"{read['settings']['max_distinct']:,} distinct words; counts of rare words are too low"
             )
         return [*lines, f"token store: {self.path} ({size_text(self.size_bytes)})"]
-
-    def _check_sizes(self) -> None:
-        sizes = {
-            IDS: self.num_tokens * np.dtype(self.metadata["dtype"]).itemsize,
-            OFFSETS: (self.num_documents + 1) * 8,
-        }
-        for name, expected in sizes.items():
-            size = (self.path / name).stat().st_size
-            if size != expected:
-                raise DataError(f"has {size} bytes, expected {expected}", where=str(self.path / name))
-
-
-def default_cache() -> Path:
-    """The folder of token stores: $TEXTSSL_CACHE/tokens, else ~/.cache/textssl/tokens."""
-    return cache_home() / "tokens"
 
 
 def build_store(
@@ -287,11 +263,7 @@ def commit_store(
     from textssl.text.encoding import id_type
 
     expected_bytes = len(counted.provisional) * id_type(len(selection.vocabulary)).itemsize
-    try:
-        commit_folder(target, write, expected_bytes=expected_bytes, replace=target.exists())
-    except UsageError:
-        if not target.exists():
-            raise
+    commit_store_folder(target, write, expected_bytes=expected_bytes)
     return TokenStore.open(target)
 
 
@@ -332,7 +304,7 @@ def _write_store(
         "num_beyond_words": selection.num_beyond,
         "num_bytes": counted.num_bytes,
     }
-    (folder / DESCRIPTION).write_text(json.dumps(description, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_description(folder, description)
 
 
 def _ranked(ids: NDArray[np.int32], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -347,8 +319,7 @@ def store_key(fingerprint: str, settings: Mapping[str, Any]) -> str:
         fingerprint: of the text.
         settings: everything else that changes the ids, see `StoreSettings.identity`.
     """
-    identity = json.dumps({"format": FORMAT, "fingerprint": fingerprint, **settings}, sort_keys=True)
-    return hashlib.sha256(identity.encode()).hexdigest()[:_KEY_LENGTH]
+    return store_folder.store_key(fingerprint, settings, format=FORMAT)
 
 
 def _hashed(blocks: Iterator[bytes], digest: Any) -> Iterator[bytes]:
