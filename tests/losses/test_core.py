@@ -131,6 +131,7 @@ def test_tiles_of_any_size_equal_the_plain_loss_and_gradient(kind, weighted_by):
 def test_tiles_are_chosen_by_size_and_agree_with_the_plain_loss(monkeypatch, num_keys, tiled):
     monkeypatch.setattr(core, "TILED_ABOVE_SCORES", 1000)
     monkeypatch.setattr(core, "TILE_SCORES", 160)
+    monkeypatch.setattr(core, "TILE_MIN_ROWS", 2)
     queries, keys = torch.randn(20, 4, requires_grad=True), torch.randn(num_keys, 4)
     targets = torch.randint(0, num_keys, (20,))
     loss = core.scored(queries, keys, targets, kind="softmax")

@@ -105,6 +105,26 @@ def row_gradients(scores_NM: Tensor, rows: Rows) -> Tensor:
     return slopes_NM if rows.row_weights_N is None else slopes_NM * rows.row_weights_N.unsqueeze(-1)
 
 
+def row_losses_and_slopes(scores_NM: Tensor, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
+    """`row_losses` and `row_gradients` at once, for scores without a graph, WHICH MAY BE OVERWRITTEN by the gradient.
+
+    Softmax with one right candidate, the case of large vocabularies, is computed in the memory of the scores; the
+    others call the two functions.
+    """
+    if rows.kind != "softmax" or rows.index_N is None or rows.mask_NM is not None:
+        return *row_losses(scores_NM, rows), row_gradients(scores_NM, rows)
+    column_N1 = rows.index_N.clamp(min=0).unsqueeze(-1)
+    counts_N1 = (rows.index_N >= 0).to(scores_NM.dtype).unsqueeze(-1)
+    if rows.row_weights_N is not None:
+        counts_N1 = counts_N1 * rows.row_weights_N.unsqueeze(-1)
+    picked_N1 = scores_NM.gather(-1, column_N1)
+    largest_N1 = scores_NM.amax(-1, keepdim=True)
+    sums_N1 = scores_NM.sub_(largest_N1).exp_().sum(-1, keepdim=True)
+    losses_N1 = _zeroed(sums_N1.log() + largest_N1 - picked_N1, rows.index_N.unsqueeze(-1) >= 0) * counts_N1
+    slopes_NM = scores_NM.mul_(counts_N1 / sums_N1).scatter_add_(-1, column_N1, -counts_N1)
+    return losses_N1.squeeze(-1), counts_N1.squeeze(-1), slopes_NM
+
+
 def _softplus(scores: Tensor) -> Tensor:
     # torch's softplus is cut off at 20, which is short of float64; logsigmoid is exact on both sides.
     return -F.logsigmoid(-scores)

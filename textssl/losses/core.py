@@ -16,7 +16,7 @@ Source: Blondel, Martins, Niculae, "Learning with Fenchel-Young losses" (arXiv 1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -27,12 +27,17 @@ from torch.autograd.function import once_differentiable
 
 from textssl.errors import UsageError
 from textssl.loss_sum import LossSum
-from textssl.losses._rows import Kind, Rows, row_gradients, row_losses, rows_of
+from textssl.losses._rows import Kind, Rows, row_losses, row_losses_and_slopes, rows_of
 
-__all__ = ["Kind", "LossTensor", "fenchel_young", "scored"]
+__all__ = ["Kind", "LossTensor", "fenchel_young", "scored", "tile_rows_for"]
 
-TILED_ABOVE_SCORES = 2**24
-TILE_SCORES = 2**21
+TILED_ABOVE_SCORES = 2**20
+TILE_SCORES = 2**22
+"""Of a tile on a CPU: its 16 MiB are below the size from which the allocator asks the system for fresh pages every
+time; with 1,200 x 8,192 scores, 3 tiles took 2 to 8 % less time than 1, and 12 tiles 25 % more."""
+TILE_MIN_ROWS = 256
+"""Smaller tiles are slow: each one reads and writes the whole gradient of the keys."""
+DEVICE_TILE_SCORES = 2**28
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +115,9 @@ def scored(
 ) -> LossTensor:
     """The loss of the scores S = scale * queries @ keys.T + bias, in tiles of rows where S would be large.
 
-    A tile computes its scores again in the backward pass instead of keeping them: the memory is that of one tile, for
-    one more product. Tiled or not, the result is the same up to the order of the sums.
+    A tile makes its gradients while its scores are there and lets the scores go: the memory is that of one tile and of
+    the gradients, and no product is made twice. Tiled or not, the result is the same up to the order of the sums.
+    Products are in float32 at least; under autocast on a GPU they take half-precision factors and sum in float32.
 
     Args:
         queries: (N, D) floating.
@@ -121,7 +127,7 @@ def scored(
         own: (N, D), one key more for each row (the positive beside a queue, the target beside sampled candidates).
         own_offsets: (N,), added to the scores of the own keys.
         key_offsets: (M,), added to the scores of the keys (-log q of sampled candidates).
-        tile_rows: rows in one tile, at least 1; None: no tiles up to 2^24 scores, tiles of 2^21 scores beyond.
+        tile_rows: rows in one tile, at least 1; None: no tiles up to 2^20 scores, beyond them `tile_rows_for` it.
 
     Returns:
         As `fenchel_young`.
@@ -135,11 +141,21 @@ def scored(
     shape = torch.Size((len(queries), len(keys) + (own is not None)))
     rows = rows_of(shape, kind=kind, targets=targets, mask=mask, weights=weights)
     factors = _factors(queries, own, own_offsets, keys, key_offsets, scale, bias)
+    half = _half_of(queries.device)
     with torch.autocast(queries.device.type, enabled=False):
-        if tile_rows is None and shape.numel() <= TILED_ABOVE_SCORES:
+        if tile_rows is None and half is None and shape.numel() <= TILED_ABOVE_SCORES:
             return _sum(row_losses(factors.scores(), rows))
-        step = tile_rows or max(1, TILE_SCORES // shape[1])
-        return LossTensor(*_TiledLoss.apply(rows, step, *factors))
+        step = tile_rows or tile_rows_for(shape[0], shape[1], queries.device)
+        wanted = _with_gradient(factors) if torch.is_grad_enabled() else ()
+        return LossTensor(*_TiledLoss.apply(rows, step, half, wanted, *factors))
+
+
+def tile_rows_for(num_rows: int, num_candidates: int, device: torch.device) -> int:
+    """Rows of one tile, at least 1: tiles of equal size that hold at most 2^22 scores (2^28 on a GPU) or 256 rows."""
+    scores = TILE_SCORES if device.type == "cpu" else DEVICE_TILE_SCORES
+    most = max(scores // max(num_candidates, 1), TILE_MIN_ROWS)
+    num_tiles = max(1, -(-num_rows // most))
+    return max(1, -(-num_rows // num_tiles))
 
 
 class _Factors(NamedTuple):
@@ -150,8 +166,8 @@ class _Factors(NamedTuple):
     own_offsets_N: Tensor | None
     keys_MD: Tensor
     key_offsets_M: Tensor | None
-    scale: Tensor
-    bias: Tensor
+    scale: Tensor | float
+    bias: Tensor | float
 
     def rows(self, cut: slice) -> _Factors:
         """The factors of some rows of the scores."""
@@ -163,68 +179,132 @@ class _Factors(NamedTuple):
         )
 
     def scores(self) -> Tensor:
-        """S (N, M), or (N, 1 + M) with the own keys as column 0."""
-        scores_NM = (self.queries_ND @ self.keys_MD.T) * self.scale + self.bias
-        if self.key_offsets_M is not None:
-            scores_NM = scores_NM + self.key_offsets_M
+        """S (N, M), or (N, 1 + M) with the own keys as column 0; a matrix of its own that may be overwritten."""
+        scores_NM = self._moved(_product(self.queries_ND, self.keys_MD.T), self.key_offsets_M)
         if self.own_ND is None:
             return scores_NM
-        own_scores_N = (self.queries_ND * self.own_ND).sum(-1) * self.scale + self.bias
-        if self.own_offsets_N is not None:
-            own_scores_N = own_scores_N + self.own_offsets_N
+        own_scores_N = self._moved((self.queries_ND * self.own_ND).sum(-1), self.own_offsets_N)
         return torch.cat([own_scores_N.unsqueeze(-1), scores_NM], -1)
 
-    def gradients(self, rows: Rows, wanted: Sequence[str]) -> dict[str, Tensor]:
-        """A'(S) - T, chained through the product into the factors that are wanted."""
-        leaves = self._replace(**{name: getattr(self, name).detach().requires_grad_() for name in wanted})
-        with torch.enable_grad():
-            scores_NM = leaves.scores()
-        slopes_NM = row_gradients(scores_NM.detach(), rows)
-        gradients = torch.autograd.grad(scores_NM, [getattr(leaves, name) for name in wanted], slopes_NM)
-        return dict(zip(wanted, gradients, strict=True))
+    def _moved(self, products: Tensor, offsets: Tensor | None) -> Tensor:
+        """scale * products + bias + offsets, in the memory of the products where no gradient needs them."""
+        products = self._scaled(products)
+        if not isinstance(self.bias, float) or self.bias != 0:
+            products.add_(self.bias)
+        return products if offsets is None else products.add_(offsets)
+
+    def _scaled(self, values: Tensor) -> Tensor:
+        return values if isinstance(self.scale, float) and self.scale == 1 else values * self.scale
+
+    def gradients(self, slopes_NM: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
+        """The gradients of the factors from the slopes A'(S) - T of the scores, by the chain rule.
+
+        With P = queries @ keys.T: <slopes, P> = <queries, slopes @ keys>, so the gradient of the scale needs no P.
+        """
+        queries_ND, own_ND = self.queries_ND, self.own_ND
+        sums = {"bias": slopes_NM.sum()} if "bias" in wanted else {}
+        own_slopes_N1 = None if own_ND is None else slopes_NM[:, :1]
+        slopes_NM = slopes_NM if own_ND is None else slopes_NM[:, 1:]
+        found = {"key_offsets_M": slopes_NM.sum(0)} if "key_offsets_M" in wanted else {}
+        if "keys_MD" in wanted:
+            found["keys_MD"] = self._scaled(_product(slopes_NM.T, queries_ND))
+        if "queries_ND" in wanted or "scale" in wanted:
+            towards_ND = _product(slopes_NM, self.keys_MD)
+            if own_slopes_N1 is not None:
+                towards_ND = towards_ND + own_slopes_N1 * own_ND
+            found["queries_ND"] = self._scaled(towards_ND)
+            sums["scale"] = (queries_ND * towards_ND).sum()
+        if own_slopes_N1 is not None:
+            found["own_ND"] = self._scaled(own_slopes_N1 * queries_ND)
+            found["own_offsets_N"] = own_slopes_N1.squeeze(1)
+        return {name: part for name, part in (found | sums).items() if name in wanted}
 
 
 class _TiledLoss(torch.autograd.Function):  # type: ignore[misc]  # torch is not followed by mypy here
-    """The summed loss, one tile of rows after the other, forward and backward."""
+    """The summed loss and its gradients, one tile of rows after the other; the scores of a tile live only in its turn.
+
+    The gradients are made in the forward pass, while the scores are there: the total is a single number, so the
+    backward pass only multiplies them by its gradient.
+    """
 
     @staticmethod
-    def forward(ctx: Any, rows: Rows, step: int, *parts: Tensor) -> tuple[Tensor, Tensor]:
-        """Total and count; the factors are kept, the scores are not."""
+    def forward(
+        ctx: Any, rows: Rows, step: int, half: torch.dtype | None, wanted: tuple[str, ...], *parts: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Total and count; kept are the gradients of the wanted factors."""
         factors = _Factors(*parts)
-        ctx.rows, ctx.step = rows, step
-        ctx.save_for_backward(*parts)
-        sums = [_sum(row_losses(factors.rows(cut).scores(), rows.cut(cut))) for cut in _cuts(factors, step)]
-        zero = LossTensor(factors.scale.new_zeros(()), factors.scale.new_zeros(()))
-        loss = sum(sums, start=zero)
-        ctx.mark_non_differentiable(loss.count)
-        return loss.total, loss.count
+        tiles: list[dict[str, Tensor]] = []
+        total, count = factors.queries_ND.new_zeros(()), factors.queries_ND.new_zeros(())
+        if half is not None:
+            factors = factors._replace(queries_ND=factors.queries_ND.to(half), keys_MD=factors.keys_MD.to(half))
+        for start in range(0, len(factors.queries_ND), step):
+            cut = slice(start, start + step)
+            tile, asked = factors.rows(cut), rows.cut(cut)
+            if wanted:
+                losses_N, counts_N, slopes_NM = row_losses_and_slopes(tile.scores(), asked)
+                _add_tile(tiles, tile.gradients(slopes_NM, wanted))
+            else:
+                losses_N, counts_N = row_losses(tile.scores(), asked)
+            total, count = total + losses_N.sum(), count + counts_N.sum()
+        ctx.wanted = wanted
+        ctx.save_for_backward(*_joined(tiles, wanted, parts))
+        ctx.mark_non_differentiable(count)
+        return total, count
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, total_gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        """Each tile's scores again, and the gradients of the factors, summed over tiles or put into their rows."""
-        factors = _Factors(*ctx.saved_tensors)
-        wanted = [name for name, needed in zip(_Factors._fields, ctx.needs_input_grad[2:], strict=True) if needed]
-        gradients = {name: torch.zeros_like(getattr(factors, name)) for name in wanted}
-        for cut in _cuts(factors, ctx.step):
-            for name, gradient in factors.rows(cut).gradients(ctx.rows.cut(cut), wanted).items():
-                target = gradients[name][cut] if name in _ROW_FACTORS else gradients[name]
-                target.add_(gradient * total_gradient)
-        return None, None, *(gradients.get(name) for name in _Factors._fields)
+        """The gradients of the factors, times that of the total."""
+        gradients = {name: part * total_gradient for name, part in zip(ctx.wanted, ctx.saved_tensors, strict=True)}
+        return None, None, None, None, *(gradients.get(name) for name in _Factors._fields)
 
 
 _ROW_FACTORS = ("queries_ND", "own_ND", "own_offsets_N")
 
 
-def _cuts(factors: _Factors, step: int) -> list[slice]:
-    return [slice(start, start + step) for start in range(0, len(factors.queries_ND), step)]
+def _add_tile(tiles: list[dict[str, Tensor]], gradients: dict[str, Tensor]) -> None:
+    """Keep a tile's gradients: those of the factors that all rows share are added up in the first tile's memory."""
+    if tiles:
+        for name in gradients.keys() - _ROW_FACTORS:
+            tiles[0][name].add_(gradients.pop(name))
+    tiles.append(gradients)
+
+
+def _joined(tiles: list[dict[str, Tensor]], wanted: tuple[str, ...], parts: Sequence[Any]) -> Iterator[Tensor]:
+    """The gradients of the wanted factors over all tiles; zeros where there is no row."""
+    for name in wanted:
+        found = [tile[name] for tile in tiles if name in tile]
+        if not found:
+            yield torch.zeros_like(parts[_Factors._fields.index(name)])
+        else:
+            yield found[0] if len(found) == 1 else torch.cat(found)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right, in float32 at least: half-precision factors are multiplied as they are and summed in float32."""
+    half = right.dtype if left.dtype.itemsize > right.dtype.itemsize else left.dtype
+    if half.itemsize < 4:
+        return torch.mm(left.to(half), right.to(half), out_dtype=torch.float32)
+    return left @ right
+
+
+def _half_of(device: torch.device) -> torch.dtype | None:
+    """The half precision that autocast asks for, on chips that multiply it with float32 sums."""
+    if device.type == "cuda" and torch.is_autocast_enabled("cuda"):
+        return torch.get_autocast_dtype("cuda")
+    return None
+
+
+def _with_gradient(factors: _Factors) -> tuple[str, ...]:
+    parts = zip(_Factors._fields, factors, strict=True)
+    return tuple(name for name, part in parts if isinstance(part, Tensor) and part.requires_grad)
 
 
 def _factors(queries: Tensor, *others: Tensor | float | None) -> _Factors:
-    """All factors on one device, in one type that is at least float32."""
+    """All tensors on one device, in one type that is at least float32; numbers stay numbers."""
     types = [queries.dtype, *(part.dtype for part in others if isinstance(part, Tensor))]
     dtype = reduce(torch.promote_types, types, torch.float32)
-    parts = [None if part is None else torch.as_tensor(part, dtype=dtype, device=queries.device) for part in others]
+    parts = [part.to(queries.device, dtype) if isinstance(part, Tensor) else part for part in others]
     return _Factors(queries.to(dtype), *parts)
 
 
