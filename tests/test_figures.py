@@ -50,7 +50,7 @@ def test_pairs_draw_an_arrow_for_each(monkeypatch: pytest.MonkeyPatch):
     points = np.array([[2.0, 0], [2, 1], [2, 2], [0, 0], [0, 1], [0, 2]])
     pairs = [("a", "A"), ("b", "B"), ("c", "C")]
     drawn = []
-    monkeypatch.setattr(figures, "_png", lambda figure: drawn.append(figure) or b"")
+    monkeypatch.setattr(figures, "as_png", lambda figure: drawn.append(figure) or b"")
     figures.draw_pairs(pairs, points, title="t", axes=("x", "y"))
     (axes,) = drawn[0].axes
     arrows = [text for text in axes.texts if getattr(text, "arrow_patch", None) is not None]
@@ -62,7 +62,7 @@ def test_pairs_draw_an_arrow_for_each(monkeypatch: pytest.MonkeyPatch):
 
 def test_labels_do_not_overlap(monkeypatch: pytest.MonkeyPatch):
     drawn = []
-    monkeypatch.setattr(figures, "_png", lambda figure: drawn.append(figure) or b"")
+    monkeypatch.setattr(figures, "as_png", lambda figure: drawn.append(figure) or b"")
     points = np.random.default_rng(4).normal(size=(60, 2))
     figures.draw_map([f"word{number}" for number in range(60)], points, title="t", axes=("x", "y"))
     (axes,) = drawn[0].axes
@@ -79,7 +79,7 @@ def test_labels_do_not_overlap(monkeypatch: pytest.MonkeyPatch):
 
 def test_curves_draw_one_panel_for_each(monkeypatch: pytest.MonkeyPatch):
     drawn = []
-    monkeypatch.setattr(figures, "_png", lambda figure: drawn.append(figure) or b"")
+    monkeypatch.setattr(figures, "as_png", lambda figure: drawn.append(figure) or b"")
     figures.draw_curves(
         {"loss": ([1, 2], [3.0, 2.0]), "words_per_s": ([1, 2], [2e6, float("nan")])}, title="t", along="step"
     )

@@ -115,7 +115,7 @@ def draw_map(words: Sequence[str], points: NDArray[np.floating], *, title: str, 
     )
     if left_out:
         _note(plot, f"{left_out} of {len(words)} labels are left out where they would cover others")
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_pairs(
@@ -145,7 +145,7 @@ def draw_pairs(
     colours = [FIRST] * len(pairs) + [SECOND] * len(pairs)
     places = [LEFT_FIRST] * len(pairs) + [RIGHT_FIRST] * len(pairs)
     _place_labels(figure, plot, words, points, colours=colours, places=places, all_of_them=True)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _arrows_to_the_right(
@@ -180,7 +180,7 @@ def draw_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *
     for panel, (name, (x, y)), colour in zip(panels, curves.items(), _cycle(len(curves)), strict=True):
         marker = "o" if len(x) < 40 else None
         panel.plot(x, y, color=colour, linewidth=1.6, marker=marker, markersize=3)
-        _dress(panel)
+        dress(panel)
         panel.set_ylabel(name, fontsize=9, color=INK, parse_math=False)
         panel.margins(x=0.02, y=0.12)
         if max(map(abs, y)) >= LARGE:
@@ -190,7 +190,7 @@ def draw_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *
     figure.align_ylabels(panels)
     panels[-1].set_xlabel(along, fontsize=9, color=INK)
     figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _cycle(number: int) -> list[str]:
@@ -204,14 +204,15 @@ def _canvas(title: str, axes: tuple[str, str], *, size: tuple[float, float]) -> 
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     plot = figure.add_subplot()
-    _dress(plot)
+    dress(plot)
     plot.set_title(title, fontsize=12, color=INK, pad=10, parse_math=False)
     plot.set_xlabel(axes[0], fontsize=9, color=FAINT)
     plot.set_ylabel(axes[1], fontsize=9, color=FAINT)
     return figure, plot
 
 
-def _dress(plot: Axes) -> None:
+def dress(plot: Axes) -> None:
+    """Grid, small grey numbers, lines at the left and at the bottom."""
     plot.grid(color=GRID, linewidth=0.7)
     plot.set_axisbelow(True)
     plot.tick_params(labelsize=8, colors=FAINT, length=0)
@@ -314,7 +315,8 @@ def _note(plot: Axes, text: str) -> None:
     plot.text(1.0, 1.005, text, transform=plot.transAxes, ha="right", va="bottom", fontsize=7, color=FAINT)
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The picture as the bytes of a file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
     return buffer.getvalue()

@@ -36,8 +36,8 @@ class FieldError(CorpusError):
     """A line that yields no document; the reader adds where it stands."""
 
 
-def document_of(line: bytes, field: str) -> bytes:
-    """Returns the text in one line.
+def object_of(line: bytes) -> dict[str, object]:
+    """Returns the object in one line.
 
     Raises:
         FieldError: What is wrong with it.
@@ -49,6 +49,16 @@ def document_of(line: bytes, field: str) -> bytes:
         raise FieldError(f"the line is no JSON ({reason})", hint=one_per_line(line)) from error
     if not isinstance(record, dict):
         raise FieldError(f"the line holds {kind_of(record)}, a JSON object is expected", hint=one_per_line(line))
+    return record
+
+
+def document_of(line: bytes, field: str) -> bytes:
+    """Returns the text in one line.
+
+    Raises:
+        FieldError: What is wrong with it.
+    """
+    record = object_of(line)
     if field not in record:
         hint = did_you_mean(field, record) or "name the field that holds the text"
         raise FieldError(f"no field {field!r}; the fields are: {listed(record)}", hint=f"{hint} (--text-field)")

@@ -1,6 +1,7 @@
 """Parquet through pyarrow: a document per row, from one named column, row group by row group."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from corpora.corpus import Tally, pack
@@ -10,6 +11,7 @@ from corpora.readers.unpack import RawFile, open_file
 
 if TYPE_CHECKING:
     from pyarrow import DataType
+    from pyarrow.parquet import ParquetFile
 
 ROWS_AT_A_TIME = 1024
 READ_BUFFER = 1 << 20
@@ -44,16 +46,28 @@ def documents(raw: RawFile, options: ReadOptions, tally: Tally) -> Iterator[byte
 def cells(raw: RawFile, field: str) -> Iterator[bytes]:
     """Yields the cells of the text column as they are, null as b""."""
     import pyarrow
+
+    with opened(raw) as file:
+        check_column(file.schema_arrow.names, raw, field)
+        check_type(file.schema_arrow.field(field).type, raw, field)
+        for batch in file.iter_batches(ROWS_AT_A_TIME, columns=[field]):
+            for cell in batch.column(0).cast(pyarrow.large_binary()).to_pylist():
+                yield cell or b""
+
+
+@contextmanager
+def opened(raw: RawFile) -> "Iterator[ParquetFile]":
+    """Opens a Parquet file.
+
+    Raises:
+        CorpusError: It is damaged, which may show at any time while it is read.
+    """
+    import pyarrow
     from pyarrow import parquet
 
     with open_file(raw.path) as file:
         try:
-            opened = parquet.ParquetFile(file, pre_buffer=False, buffer_size=READ_BUFFER)
-            check_column(opened.schema_arrow.names, raw, field)
-            check_type(opened.schema_arrow.field(field).type, raw, field)
-            for batch in opened.iter_batches(ROWS_AT_A_TIME, columns=[field]):
-                for cell in batch.column(0).cast(pyarrow.large_binary()).to_pylist():
-                    yield cell or b""
+            yield parquet.ParquetFile(file, pre_buffer=False, buffer_size=READ_BUFFER)
         except (pyarrow.ArrowException, OSError) as error:
             raise CorpusError(
                 f"the Parquet file is damaged or of an unknown kind: {str(error).splitlines()[0]}",

@@ -5,7 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from textssl.commands.base import at_least, duration_text, existing, jsonable, print_table, printable
+from textssl.commands.base import (
+    at_least,
+    duration_text,
+    existing,
+    holds_transformer,
+    jsonable,
+    open_vectors,
+    print_table,
+    printable,
+)
 from textssl.errors import DataError, UsageError
 
 
@@ -50,3 +59,14 @@ def test_table_aligns_wide_characters(capsys):
 
     print_table(Console(), ("word", "n"), [("北京", "1"), ("a", "10")], right=(1,))
     assert capsys.readouterr().out == "word   n\n北京   1\na     10\n"
+
+
+@pytest.mark.parametrize("inside", ["", "model"])
+def test_a_transformer_is_no_word_vectors(tmp_path, inside):
+    folder = tmp_path / "lm"
+    (folder / inside).mkdir(parents=True)
+    (folder / inside / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(DataError, match=r"lm: holds a transformer, not word vectors\nAsk it with textssl fill or"):
+        open_vectors(folder)
+    (folder / inside / "config.json").write_text("[")
+    assert not holds_transformer(folder)

@@ -6,8 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.objectives.topics import SMALL, documents
 from textssl.commands import _corpus_check
 from textssl.commands.check import check
+from textssl.commands.train import train
+from textssl.errors import DivergedError
+from textssl.training.task import StepResult
 
 
 def test_check_counts_a_corpus_by_hand(tmp_path):
@@ -127,3 +131,60 @@ def test_check_of_nothing_there(run):
     done = run("check", "nothing.txt")
     assert done.code == 3
     assert "nothing.txt: no such file or folder" in done.err
+
+
+@pytest.fixture(scope="module")
+def diverged_run(tmp_path_factory):
+    """A run of the engine reference that diverged at a far too high learning rate."""
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("diverged")
+    (folder / "c.txt").write_text("".join(" ".join(words) + "\n" for words in documents(60)))
+    options = {**SMALL, "engine": "reference", "learning_rate": 1e30, "cache": folder / "cache"}
+    with pytest.raises(DivergedError, match="--replay"):
+        train("skipgram", folder / "c.txt", out=folder / "run", **options)
+    return folder / "run"
+
+
+def test_replay_makes_the_captured_step_again(run, diverged_run):
+    done = run("check", diverged_run, "--replay")
+    assert done.code == 5
+    assert "made again, loss " in done.out
+    assert "input_table" in done.out
+    assert "next: start a new run with a lower --learning-rate" in done.out
+    found = json.loads(run("check", diverged_run, "--replay", "--json").out)
+    assert found["reproduced"] is True
+    assert found["diagnosis"] == found["captured"]
+
+
+def test_replay_of_a_step_that_is_well_now_says_so(run, diverged_run, monkeypatch):
+    from textssl.training.gradient_task import GradientTask
+
+    monkeypatch.setattr(GradientTask, "step", lambda task, index: StepResult(2.0, 1.0, 1))
+    done = run("check", diverged_run, "--replay")
+    assert done.code == 0
+    assert "all is finite now: the machine, a library or the corpus is another than in the run" in done.out
+
+
+def test_replay_in_another_place_says_so(run, diverged_run, monkeypatch):
+    from textssl.training.gradient_task import GradientTask
+
+    monkeypatch.setattr(GradientTask, "diagnosis", lambda task: {"bad_parts": [7], "precision": "bfloat16"})
+    done = run("check", diverged_run, "--replay")
+    assert done.code == 5
+    assert "it diverges again, yet not in the same place" in done.out
+    assert "lower --learning-rate, or with --precision float32" in done.out
+
+
+def test_replay_of_other_runs_is_refused(run, finished_run, diverged_run, tmp_path):
+    done = run("check", finished_run, "--replay")
+    assert done.code == 2
+    assert "has no captured step: only a network's run that diverged has one" in done.err
+    assert "textssl check" in done.err
+    shutil.copytree(diverged_run, tmp_path / "python")
+    command = (tmp_path / "python" / "command.txt").read_text()
+    corpus = str(diverged_run.parent / "c.txt")
+    (tmp_path / "python" / "command.txt").write_text(command.replace(corpus, "DOCUMENTS"))
+    done = run("check", "python", "--replay")
+    assert done.code == 2
+    assert "was trained from Python on a corpus that no file holds" in done.err
+    assert "textssl.training.captures.replay" in done.err

@@ -6,6 +6,7 @@ import math
 import pytest
 
 import textssl
+from tests.small_language_models import sentences, trained
 from textssl.commands.base import jsonable
 from textssl.commands.evaluate import evaluate
 from textssl.errors import DataError, UsageError
@@ -110,3 +111,20 @@ def test_missing_questions_name_the_nearest(vectors, questions):
     with pytest.raises(DataError, match="no file of analogy questions at") as caught:
         evaluate(vectors, analogies=[questions.with_name("qq.txt")])
     assert caught.value.hint == "Did you mean 'q.txt'?"
+
+
+def test_evaluate_predicts_a_corpus_with_a_transformer(run, tmp_path):
+    (tmp_path / "other.txt").write_text("\n".join(sentences(2)))
+    done = run("evaluate", trained("next_token"), "--corpus", "other.txt", "--max-rows", "4")
+    assert done.code == 0, done.err
+    assert "predicts other.txt: 96 tokens in 4 of " in done.out
+    for name in ("loss ", "perplexity ", "accuracy ", "bits per byte "):
+        assert name in done.out
+    done = run("evaluate", trained("masked_lm"), "--corpus", "other.txt")
+    assert "hidden tokens (15 %, the same every time)" in done.out
+
+
+def test_evaluate_measures_a_transformer_or_word_vectors_not_both(run, tmp_path):
+    done = run("evaluate", "runs/lm", "--corpus", "a.txt", "--analogies", "b.txt")
+    assert done.code == 2
+    assert "corpus measures a transformer, analogies, similarity and classification measure word vectors" in done.err

@@ -187,7 +187,7 @@ def test_unknown_preset_is_refused_with_the_nearest(train_line):
 def test_unknown_device_is_refused(device, train_line):
     done = train_line("--device", device)
     assert done.code == 2
-    assert f"device must be cpu, cuda, cuda:N or mps, got '{device}'" in done.err
+    assert f"device must be auto, cpu, cuda, cuda:N or mps, got '{device}'" in done.err
 
 
 def test_device_that_is_not_there_is_refused(train_line):
@@ -197,6 +197,41 @@ def test_device_that_is_not_there_is_refused(train_line):
     assert done.code == 2
     assert f"this machine has no {device} that torch can use" in done.err
     assert "Give --device cpu." in done.err
+
+
+def test_word_vectors_run_on_the_cpu_unless_told_otherwise(train_line, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert train_line("--max-steps", "1").code == 0
+    assert RunFolder.view(tmp_path / "run").config()["device"] == "cpu"
+
+
+def test_word_vectors_are_refused_under_torchrun(train_line, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = train_line()
+    assert done.code == 2
+    assert "word vectors are trained by one process" in done.err
+    assert "Start it without torchrun, with --threads." in done.err
+
+
+def test_device_without_torch_is_refused(train_line, monkeypatch):
+    monkeypatch.setitem(sys.modules, "textssl.training.devices", None)
+    done = train_line("--device", "cuda")
+    assert done.code == 2
+    assert "the device cuda needs torch" in done.err
+    assert 'pip install "textssl[torch]"' in done.err
+
+
+def test_patience_without_evaluations_is_refused(train_line):
+    done = train_line("--patience", "2")
+    assert done.code == 2
+    assert "patience needs evaluations" in done.err
+
+
+def test_units_are_a_budget(train_line):
+    result = json.loads(train_line("--max-units", "5000", "--json").out)["summary"]
+    assert result["ended_by"] == "max_units"
+    assert 5000 <= result["units"] < 13_000
 
 
 def test_learning_rate_too_high_ends_with_exit_5_and_leaves_the_checkpoint(train_line, tmp_path):

@@ -225,7 +225,7 @@ def test_noise_words_of_a_window_weigh_as_much_as_the_negatives_of_its_pairs(met
 
 
 def test_engine_cpu_is_refused_on_another_device(tmp_path, monkeypatch):
-    monkeypatch.setattr("textssl.commands.train._checked_device", lambda device: device)
+    monkeypatch.setattr("textssl.commands.train._device", lambda device: device)
     with pytest.raises(UsageError, match=r"the engine cpu runs on the device cpu, got cuda"):
         train_small(tmp_path, device="cuda", engine="cpu")
 

@@ -12,10 +12,10 @@ import torch
 from tests.kernels.reference import reference_window_step
 from textssl.errors import DataError
 from textssl.models.word2vec import Word2Vec
+from textssl.objectives.base import GradientParts, Optimisation
 from textssl.objectives.base_reference import ReferenceWindows
 from textssl.text.windows import WindowSettings, block_windows
 from textssl.training.gradient_task import GradientTask
-from textssl.training.sparse_sgd import SparseSgd
 from textssl.training.task import Task
 
 VOCABULARY, WIDTH = 12, 8
@@ -40,8 +40,8 @@ def objective(**changes) -> ReferenceWindows:
 def task(blocks: ReferenceWindows, *, learning_rate: float = 0.2, dtype: torch.dtype = torch.float32) -> GradientTask:
     start = np.random.default_rng(1).uniform(-0.5 / WIDTH, 0.5 / WIDTH, (VOCABULARY, WIDTH))
     model = Word2Vec(torch.tensor(start, dtype=dtype), torch.zeros(VOCABULARY, WIDTH, dtype=dtype))
-    optimizer = SparseSgd(model.parameters(), learning_rate=learning_rate)
-    return GradientTask(blocks, model, optimizer, learning_rate=learning_rate)
+    optimisation = Optimisation("sparse_sgd", learning_rate, final_fraction=1e-4, reduction="sum", precision="float32")
+    return GradientTask(GradientParts(blocks, model, optimisation))
 
 
 def run(chosen: Task, start: int = 0, stop: int | None = None) -> list[float]:

@@ -23,7 +23,16 @@ class TrainOptions(TrainerConfig):
     )
     seed: int = option(1, "Of every random number.", minimum=0)
     threads: int | None = option(None, "Threads of the CPU kernels; by default every processor.", minimum=1)
-    device: str = option("cpu", "cpu, or cuda for the engine reference.")
+    device: str = option("auto", "auto, cpu, cuda, cuda:N or mps; auto takes the best, for word vectors the cpu.")
+    precision: Literal["auto", "float32", "bfloat16"] = option(
+        "auto", "Of a network's products; auto takes bfloat16 where the chip has it."
+    )
+    batch: Literal["whole", "auto"] = option(
+        "whole", "auto computes a network's batch in parts when the memory is too small for it; the result is equal."
+    )
+    compile: bool = option(False, "Compile a network (torch.compile); the CPU needs a C++ compiler for it.")
+    loader_threads: int = option(1, "Threads that make a network's batches ahead; they change nothing else.", minimum=0)
+    track: Literal["tensorboard", "wandb"] | None = option(None, "Send the records there too: tensorboard or wandb.")
     cache: Path | None = option(None, "Folder of the token stores; by default that of the user.")
     format: str | None = option(
         None, "Of the corpus: text, jsonl, csv, tsv, parquet, wikiextractor, hub; else found out."
@@ -40,7 +49,8 @@ class TrainOptions(TrainerConfig):
 
 
 _ONLY_HOW = frozenset(
-    {"threads", "max_minutes", "max_steps", "checkpoint_every", "keep_checkpoints"}
+    {"threads", "max_minutes", "max_steps", "max_units", "checkpoint_every", "keep_checkpoints"}
+    | {"evaluate_every", "patience", "precision", "batch", "compile", "loader_threads", "track"}
     | {"cache", "dry_run", "config", "preset"}
 )
 """Options that do not change what is learnt, or whose effect stands in other options; a resumed run may have others."""

@@ -1,6 +1,7 @@
 """What several commands share: text that is safe to print, values as JSON, plain tables, and opening vectors."""
 
 import dataclasses
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from textssl.embeddings import Embeddings
 
 MAX_MISSING_SHOWN = 5
+MAX_CONFIG_BYTES = 1 << 20
+TRANSFORMERS = ("modernbert", "llama")
 SIGNS = {"+": 1, "-": -1, "\u2212": -1}
 """Operators, which stand apart by spaces so that words may hold hyphens; the last one is the typographer's minus."""
 FORM = 'Write for instance: "paris - france + italy"'
@@ -47,13 +50,32 @@ def open_vectors(source: "Embeddings | str | Path") -> "Embeddings":
     """Word vectors from a run folder, a model folder or any vector file; vectors already open are passed on.
 
     Raises:
-        DataError: nothing stands at that path (the nearest name beside it is suggested), or it holds no vectors.
+        DataError: nothing stands at that path (the nearest name beside it is suggested), or it holds no vectors; a
+            transformer is told apart.
     """
     from textssl.embeddings import Embeddings
 
     if isinstance(source, Embeddings):
         return source
-    return Embeddings.load(existing(source, what="run folder, model folder or vector file"))
+    path = existing(source, what="run folder, model folder or vector file")
+    if holds_transformer(path):
+        raise DataError(
+            "holds a transformer, not word vectors",
+            where=str(path),
+            hint=f"Ask it with textssl fill or textssl generate; measure it: textssl evaluate {path} --corpus FILE",
+        )
+    return Embeddings.load(path)
+
+
+def holds_transformer(path: Path) -> bool:
+    """Whether a run or folder holds a model of the kinds that transformers knows; torch is not needed to tell."""
+    for config in (path / "config.json", path / "model" / "config.json"):
+        if config.is_file() and config.stat().st_size < MAX_CONFIG_BYTES:
+            try:
+                return json.loads(config.read_bytes()).get("model_type") in TRANSFORMERS
+            except (ValueError, AttributeError):
+                return False
+    return False
 
 
 def parse_expression(text: str) -> Expression:

@@ -4,6 +4,7 @@ Examples:
   textssl check corpus.txt
   textssl check corpus.csv --text-field body --encoding latin-1
   textssl check runs/news                 every hash of the model and the checkpoints
+  textssl check runs/lm --replay          make the step again at which training diverged
   textssl check GoogleNews-vectors.bin    read through to its end
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textssl.commands._corpus_check import CorpusFindings
+    from textssl.commands._replay import ReplayFindings
     from textssl.formats.base import ReadOptions, VectorFormat
 
 DEFAULT_MIN_COUNT = 5
@@ -77,7 +79,8 @@ def check(
     encoding: str = "utf-8",
     on_bad: Literal["error", "skip"] = "error",
     limit: int | None = None,
-) -> "ArtefactFindings | CorpusFindings":
+    replay: bool = False,
+) -> "ArtefactFindings | CorpusFindings | ReplayFindings":
     """Examine a corpus, a run folder, a model folder or a vector file.
 
     Args:
@@ -87,14 +90,20 @@ def check(
         encoding: of a corpus that is not UTF-8.
         on_bad: stop at the first fault of a corpus, or skip and count.
         limit: read so many documents of a corpus at most.
+        replay: of a run that diverged, make the captured step again and say what is not finite.
 
     Returns:
         What was found; its exit code is 3 when something is wrong.
 
     Raises:
         CorpusError: nothing stands at that path, or it is of a kind that cannot be read at all.
+        UsageError: a replay is asked for, and the path is no run or the run has no captured step.
     """
     place = Path(path)
+    if replay:
+        from textssl.commands._replay import replay_run
+
+        return replay_run(place)
     if RunFolder.is_run(place):
         return _check_run(place)
     if (place / MANIFEST).is_file():
@@ -112,9 +121,13 @@ def check(
     return check_corpus(corpus, given=path)
 
 
-def show(result: "ArtefactFindings | CorpusFindings", console: "Console") -> None:
+def show(result: "ArtefactFindings | CorpusFindings | ReplayFindings", console: "Console") -> None:
     """Print the findings as a table, and what to do next."""
-    if isinstance(result, ArtefactFindings):
+    from textssl.commands._replay import ReplayFindings, show_replay
+
+    if isinstance(result, ReplayFindings):
+        show_replay(result, console)
+    elif isinstance(result, ArtefactFindings):
         _show_artefact(result, console)
     else:
         _show_corpus(result, console)

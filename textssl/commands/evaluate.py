@@ -1,10 +1,11 @@
-"""Measure word vectors: analogy questions, word similarity, a text classifier on averaged vectors.
+"""Measure word vectors (analogies, similarity, a classifier of texts) or a transformer (how well it predicts a text).
 
 Examples:
   textssl evaluate runs/news --analogies questions-words.txt
   textssl evaluate runs/news --similarity wordsim353.tsv simlex999.tsv
   textssl evaluate vectors.bin --classification reviews.csv --text review --label stars
   textssl evaluate runs/news --analogies questions-words.txt --protocol full --json
+  textssl evaluate runs/gpt --corpus other.txt         loss, perplexity, bits per byte
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,17 +29,17 @@ SPLIT_SEED = 1
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured on one set of vectors.
+    """What was measured on one set of vectors or one model.
 
     Args:
-        run: the vectors.
-        num_words: size of their vocabulary.
+        run: the vectors or the model.
+        num_words: size of their vocabulary; None for a transformer.
         results: one for each measurement, in the order asked for.
         notes: what a reader of the numbers should know.
     """
 
     run: str
-    num_words: int
+    num_words: int | None
     results: "tuple[EvaluationResult, ...]"
     notes: tuple[str, ...] = ()
 
@@ -66,12 +67,15 @@ def evaluate(
     label: str = "label",
     test: Path | None = None,
     sizes: Sequence[int] = (),
+    corpus: str | None = None,
+    max_rows: int | None = None,
     threads: int = 2,
+    device: str = "auto",
 ) -> Evaluation:
-    """Measure word vectors.
+    """Measure word vectors, or with --corpus a transformer.
 
     Args:
-        run: run folder, vector folder or vector file.
+        run: run folder, vector folder or vector file; for --corpus a run of masked_lm or next_token, or a model folder.
         analogies: files of analogy questions: sections ": name" with lines of four words.
         similarity: files of word pairs with a human score.
         classification: CSV or TSV file with texts and labels, for a classifier on averaged vectors.
@@ -83,7 +87,10 @@ def evaluate(
         label: the column of labels.
         test: file with the texts to test on; without it a fifth of the labelled texts is kept back.
         sizes: numbers of training texts to draw, an experiment each; all of them when left out.
+        corpus: text for a transformer to predict: file, folder or name of a built-in corpus.
+        max_rows: predict so many rows of the corpus at most, spread over it; all of them when left out.
         threads: to compare with.
+        device: of a transformer: auto, cpu, cuda, cuda:N or mps.
 
     Returns:
         The results in the order of the options; each says how it was measured and how many words were known.
@@ -94,11 +101,14 @@ def evaluate(
     """
     at_least("restrict_vocab", restrict_vocab, 1)
     at_least("threads", threads, 1)
+    if corpus is not None:
+        return _predicted(run, corpus, max_rows, device, others=(*analogies, *similarity, classification))
     questions, pairs = _files(analogies, "analogy questions"), _files(similarity, "word pairs")
     if not questions and not pairs and classification is None:
         raise UsageError(
             "nothing to measure",
-            hint=f"Give --analogies, --similarity or --classification: textssl evaluate {run} --analogies FILE",
+            hint=f"Give --analogies, --similarity or --classification, of a transformer --corpus: "
+            f"textssl evaluate {run} --analogies FILE",
         )
     vectors = open_vectors(run)
     results: list[EvaluationResult] = []
@@ -116,13 +126,16 @@ def evaluate(
 
 def show(result: Evaluation, console: "Console") -> None:
     """Print a table for each measurement."""
-    console.print(f"{printable(result.run)}: {result.num_words:,} words")
+    words = "" if result.num_words is None else f": {result.num_words:,} words"
+    console.print(f"{printable(result.run)}{words}")
     analogies = [each for each in result.results if each.name == "analogy"]
     for source in dict.fromkeys(each.source for each in analogies):
         _show_analogies([each for each in analogies if each.source == source], console)
     for each in result.results:
         if each.name == "similarity":
             _show_similarity(each, console)
+        elif each.name == "language_model":
+            _show_language_model(each, console)
         elif each.name != "analogy":
             console.print(f"\n{each.name}: {printable(each.source)}")
             rows = [[_cell(value) for value in row] for row in each.rows]
@@ -130,6 +143,37 @@ def show(result: Evaluation, console: "Console") -> None:
             console.print(f"{each.metrics['coverage']:.1%} of the words of the test texts are known")
     for note in result.notes:
         console.print(note)
+
+
+def _predicted(
+    run: str | Path, corpus: str, max_rows: int | None, device: str, *, others: "Sequence[Path | None]"
+) -> Evaluation:
+    """How well a transformer predicts a text."""
+    import corpora
+    from textssl.commands._language_models import open_language_model
+    from textssl.evaluators.language_model import LanguageModel
+
+    if any(other is not None for other in others):
+        raise UsageError(
+            "corpus measures a transformer, analogies, similarity and classification measure word vectors",
+            hint="Give one or the other.",
+        )
+    model, tokenizer = open_language_model(run, device)
+    source = corpora.load(corpus)
+    device = str(next(model.parameters()).device)
+    result = LanguageModel().evaluate(model, tokenizer, source, max_rows=max_rows, device=device)
+    return Evaluation(str(run), None, (result,))
+
+
+def _show_language_model(result: "EvaluationResult", console: "Console") -> None:
+    found, settings = result.metrics, result.settings
+    what = "tokens" if settings["kind"] == "decoder" else "hidden tokens (15 %, the same every time)"
+    rows = f"{settings['rows']:,} of {settings['rows_of_text']:,} rows of {settings['length']}"
+    console.print(f"\npredicts {printable(result.source)}: {found['predicted_tokens']:,.0f} {what} in {rows}")
+    line = f"loss {found['loss_nats']:.4f} nats  perplexity {found['perplexity']:.2f}  accuracy {found['accuracy']:.1%}"
+    if "bits_per_byte" in found:
+        line += f"  bits per byte {found['bits_per_byte']:.4f}"
+    console.print(line)
 
 
 def _files(given: Sequence[Path] | Path | str, what: str) -> list[Path]:

@@ -5,15 +5,19 @@ Examples:
   textssl train cbow reviews.csv --text-field review --tokenizer words --out runs/reviews
   textssl train skipgram corpus.txt --out runs/subwords --min-n 3 --max-n 6
   textssl train skipgram corpus.txt --out runs/quick --max-minutes 2 --threads 4
+  textssl train masked_lm corpus.txt --out runs/lm --preset tiny --patience 3
+  torchrun --nproc-per-node 8 -m textssl train masked_lm corpus.txt --out runs/lm     on eight GPUs
   textssl train skipgram corpus.txt --dry-run           what would be done, without doing it
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +26,14 @@ from textssl.commands._train_options import TrainOptions, resolve_options
 from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
 from textssl.training.notes import TrainSummary
+from textssl.training.ranks import OneRank, Ranks
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from textssl.objectives.base import Prepared, Setting, Start
-    from textssl.training.task import Task
+    from textssl.training.gradient_task import GradientTask
+    from textssl.training.kernel_task import KernelTask
 
 MAX_DEFAULT_THREADS = 16
 THREE_VALUED = ("lowercase",)
@@ -91,20 +97,80 @@ def train(
     options, config = resolve_options(objective, method, given)
     if out is None and not options.dry_run:
         raise UsageError("the run needs a folder", hint=f"Give --out, for instance --out runs/{objective}.")
-    asked = {"objective": objective, **asdict(config), **options.that_matter()}
+    ranks, device = _ranks_and_device(options, method)
+    options = replace(options, device=device)
+    asked = {"objective": objective, **asdict(config), **_that_matter(options, method)}
     if out is not None:
         RunFolder.refuse_early(Path(out), asked)
     source = _source(corpus, options)
-    prepared = method().prepare(source, config, _setting(options))
+    prepared = _prepared(method, source, config, options, ranks)
     notes = [*_skipped(source), *prepared.describe()]
-    for line in notes:
+    for line in notes if ranks.leads else ():
         _note_to_screen(line)
     if out is None or options.dry_run:
         return TrainResult(None, objective, None, tuple(notes))
     data = {"corpus": source.name, **prepared.data()}
-    with RunFolder.open(Path(out), asked, _command(objective, corpus, out, given), data=data) as run:
-        summary = _run(prepared, run, options)
+    with contextlib.ExitStack() as stack:
+        if ranks.leads:
+            command = _command(objective, corpus, out, given)
+            run = stack.enter_context(RunFolder.open(Path(out), asked, command, data=data))
+        ranks.from_lead(0)  # now there is a run folder to look at
+        summary = _run(prepared, run if ranks.leads else RunFolder.view(Path(out)), options, ranks)
+    if ranks.count > 1:
+        from textssl.training.distributed import leave_ranks
+
+        leave_ranks()
     return TrainResult(Path(out), objective, summary, tuple(notes))
+
+
+def task_of(
+    prepared: Prepared, options: TrainOptions, ranks: Ranks | None = None, *, num_parts: int | None = None
+) -> KernelTask | GradientTask:
+    """The updates of an objective that has read its corpus.
+
+    Args:
+        prepared: the objective.
+        options: seed, device, precision and so on; `device` is one that this machine has.
+        ranks: the processes that train together.
+        num_parts: in which a network's batch is computed; None for what the objective and the options say.
+    """
+    engine = prepared.blocks()
+    if engine is not None:
+        from textssl.training.kernel_task import KernelTask
+
+        return KernelTask(
+            engine,
+            unit=prepared.unit,
+            num_epochs=prepared.num_epochs,
+            learning_rate=prepared.learning_rate,
+            seed=options.seed,
+        )
+    import torch
+
+    from textssl.training.gradient_task import GradientTask
+
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    parts = prepared.gradients()
+    asked: dict[str, Any] = {"compile": parts.optimisation.compile or options.compile}
+    if options.precision != "auto":
+        asked["precision"] = options.precision
+    if num_parts is not None or options.batch == "auto":
+        asked["num_parts"] = num_parts or "auto"
+    return GradientTask(
+        replace(parts, optimisation=replace(parts.optimisation, **asked)),
+        device=options.device,
+        seed=options.seed,
+        loader_threads=options.loader_threads,
+        ranks=ranks,
+        note=_note_to_screen if ranks is None or ranks.leads else None,
+    )
+
+
+def prepared_by(method: Any, corpus: str, config: Any, options: TrainOptions) -> Prepared:
+    """An objective with a corpus read, by the class of the objective and its options."""
+    prepared: Prepared = method().prepare(_source(corpus, options), config, _setting(options, method))
+    return prepared
 
 
 def show(result: TrainResult, console: Console) -> None:
@@ -119,43 +185,68 @@ def show(result: TrainResult, console: Console) -> None:
     summary = result.summary
     console.print(f"{result.run}: {summary.units:,} {summary.unit} in {duration_text(summary.elapsed_s)}, "
                   f"{summary.units_per_s:,.0f} {summary.unit}/s")  # fmt: skip
+    method: Any = registry.load("objectives", result.objective)
     losses = "  ".join(f"{loss:.4f}" for loss in summary.epoch_losses)
-    console.print(f"loss per epoch (nats per pair): {losses or f'{summary.loss_nats:.4f}'}")
-    console.print(f'next: textssl query {result.run} WORD    textssl query {result.run} "paris - france + italy"')
+    terms = "nats per pair" if _is_word_vectors(method) else "nats"
+    console.print(f"loss per epoch ({terms}): {losses or f'{summary.loss_nats:.4f}'}")
+    if summary.scores:
+        which = "evaluation" if summary.best_step is None else f"best evaluation, at step {summary.best_step:,}"
+        console.print(f"{which}: {'  '.join(f'{name} {score:.4g}' for name, score in summary.scores.items())}")
+    console.print("next: " + "    ".join(f"textssl {words.format(run=result.run)}" for words in method.NEXT))
 
 
-def _run(prepared: Prepared, run: RunFolder, options: TrainOptions) -> TrainSummary:
-    from textssl.training.progress import make_progress
-    from textssl.training.trainer import Trainer
+def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks) -> TrainSummary:
+    from textssl.training.kernel_task import KernelTask
+    from textssl.training.progress import SilentProgress, make_progress
+    from textssl.training.trackers import make_tracker
+    from textssl.training.trainer import Insight, Trainer
 
     if run.status()["state"] == "finished":
-        _note_to_screen(f"{run.path} is finished already; its result again:")
+        if ranks.leads:
+            _note_to_screen(f"{run.path} is finished already; its result again:")
         return TrainSummary.from_json(run.status()["summary"])
-    task = _task(prepared, options)
+    task = task_of(prepared, options, ranks)
+    network = None if isinstance(task, KernelTask) else task
+    progress = make_progress() if ranks.leads else SilentProgress()
+    track = [options.track] if options.track and ranks.leads else []
     trainer = Trainer(
-        task, run, config=options, progress=make_progress(), export=lambda: prepared.save(run.model, task.state())
+        task,
+        run,
+        config=options,
+        evaluate=network.evaluate if network and network.has_evaluation else None,
+        progress=progress,
+        export=lambda: prepared.save(run.model, task.state()),
+        insight=Insight(network.utilisation, network.diagnosis) if network else None,
+        trackers=[make_tracker(name, run.path, run.config(), warn=progress.message) for name in track],
+        ranks=ranks,
     )
-    return trainer.run()
+    try:
+        return trainer.run()
+    finally:
+        if network:
+            network.close()
 
 
-def _task(prepared: Prepared, options: TrainOptions) -> Task:
-    engine = prepared.blocks()
-    if engine is not None:
-        from textssl.training.kernel_task import KernelTask
+def _prepared(method: Any, source: Any, config: Any, options: TrainOptions, ranks: Ranks) -> Prepared:
+    """The objective with its corpus read: first by the process that leads, then by the others from the cache."""
+    if not ranks.leads:
+        ranks.from_lead(0)
+    prepared: Prepared = method().prepare(source, config, _setting(options, method))
+    if ranks.leads:
+        ranks.from_lead(0)
+    return prepared
 
-        return KernelTask(
-            engine,
-            unit=prepared.unit,
-            num_epochs=prepared.num_epochs,
-            learning_rate=prepared.learning_rate,
-            seed=options.seed,
-        )
-    from textssl.training.gradient_task import GradientTask
-    from textssl.training.sparse_sgd import SparseSgd
 
-    objective, model, max_visits = prepared.gradients()
-    optimizer = SparseSgd(model.parameters(), learning_rate=prepared.learning_rate, max_visits=max_visits)
-    return GradientTask(objective, model, optimizer, learning_rate=prepared.learning_rate, device=options.device)
+def _that_matter(options: TrainOptions, method: Any) -> dict[str, Any]:
+    """As `TrainOptions.that_matter`; a network may go on on another device."""
+    asked = options.that_matter()
+    if not _is_word_vectors(method):
+        del asked["device"]
+    return asked
+
+
+def _is_word_vectors(method: Any) -> bool:
+    return bool(method.FAMILY == "word_vectors")
 
 
 def _source(corpus: Any, options: TrainOptions) -> Any:
@@ -175,43 +266,64 @@ def _source(corpus: Any, options: TrainOptions) -> Any:
     )
 
 
-def _setting(options: TrainOptions) -> Setting:
+def _setting(options: TrainOptions, method: Any) -> Setting:
     from textssl.objectives.base import Setting
 
     threads = options.threads or min(len(os.sched_getaffinity(0)), MAX_DEFAULT_THREADS)
-    start = _start(options.from_) if options.from_ else None
-    return Setting(options.seed, threads, _checked_device(options.device), options.cache, start)
+    start = start_of(options.from_, method) if options.from_ else None
+    return Setting(options.seed, threads, options.device, options.cache, start)
 
 
-def _checked_device(device: str) -> str:
-    """The device, if this machine has it; torch is asked only about other devices than the CPU."""
-    if device == "cpu":
-        return device
-    kind, _, number = device.partition(":")
-    if kind not in ("cuda", "mps") or (number and not number.isdecimal()):
-        raise UsageError(f"device must be cpu, cuda, cuda:N or mps, got {device!r}")
+def _ranks_and_device(options: TrainOptions, method: Any) -> tuple[Ranks, str]:
+    """The processes that torchrun started, and the device of this one; word vectors on the CPU need no torch."""
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    if _is_word_vectors(method) and not alone:
+        raise UsageError("word vectors are trained by one process", hint="Start it without torchrun, with --threads.")
+    if options.device == "cpu" or (options.device == "auto" and _is_word_vectors(method)):
+        device = "cpu"
+    else:
+        device = _device(options.device)
+    if alone:
+        return OneRank(), device
+    from textssl.training.distributed import join_ranks
+
+    ranks, device = join_ranks(device)
+    if not ranks.leads:
+        sys.stdout = io.StringIO()  # the result is printed once
+    return ranks, device
+
+
+def _device(given: str) -> str:
+    """The device, if this machine has it."""
     try:
-        import torch
+        from textssl.training.devices import chosen_device
     except ImportError as error:
-        raise UsageError(f"the device {device} needs torch", hint='Install it: pip install "textssl[torch]"') from error
-    count = torch.cuda.device_count() if kind == "cuda" else int(torch.backends.mps.is_available())
-    if int(number or 0) >= count:
-        raise UsageError(f"this machine has no {device} that torch can use", hint="Give --device cpu.")
-    return device
+        raise UsageError(f"the device {given} needs torch", hint='Install it: pip install "textssl[torch]"') from error
+    return chosen_device(given)
 
 
-def _start(path: Path) -> Start:
-    """The vectors of a folder or file, and of a run also its options and the tables of its newest checkpoint."""
-    from textssl.commands.base import open_vectors
+def start_of(path: Path, method: Any) -> Start:
+    """What to start from: for word vectors those of a folder or file, for networks a folder that the objective opens.
+
+    Of a run also its options and the tables of its newest checkpoint.
+
+    Raises:
+        DataError: nothing stands at that path, or no vectors where vectors are needed.
+    """
+    from textssl.commands.base import existing, open_vectors
     from textssl.objectives.base import Start
     from textssl.training.checkpoint import load_newest
 
-    vectors = open_vectors(path)
+    if _is_word_vectors(method):
+        vectors = open_vectors(path)
+    else:
+        vectors, path = None, existing(path, what="run folder or model folder")
     if not RunFolder.is_run(path):
-        return Start(vectors, None, {}, str(path))
+        return Start(vectors, None, {}, str(path), path)
     run = RunFolder.view(path)
     checkpoint = load_newest(run.checkpoints, warn=_note_to_screen)
-    return Start(vectors, checkpoint.arrays if checkpoint else None, run.config(), str(path))
+    tables = checkpoint.arrays if checkpoint else None
+    return Start(vectors, tables, run.config(), str(path), run.model if run.model.is_dir() else path)
 
 
 def _command(objective: str, corpus: Any, out: str | Path, given: Mapping[str, Any]) -> list[str]:

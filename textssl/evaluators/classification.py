@@ -83,8 +83,8 @@ class Classification(Evaluator):
                 labels = train_labels[chosen]
                 predictions: dict[Method, NDArray[Any]] = {
                     "vectors": _predict(StandardScaler(), train_vectors[chosen], labels, test_vectors),
-                    "tfidf": _predict(TfidfVectorizer(sublinear_tf=True), texts[chosen], labels, test[0]),
-                    "majority": _majority(labels, len(test_labels)),
+                    "tfidf": _predict(tfidf(), texts[chosen], labels, test[0]),
+                    "majority": majority(labels, len(test_labels)),
                 }
                 for method, predicted in predictions.items():
                     runs.setdefault((method, size), []).append(scores(test_labels, predicted))
@@ -227,11 +227,21 @@ def scores(expected: NDArray[Any], predicted: NDArray[Any]) -> tuple[float, floa
 
 def _predict(features: Any, inputs: Any, labels: NDArray[Any], test_inputs: Any) -> NDArray[Any]:
     """Logistic regression on features that are fitted on the training texts alone."""
-    model = make_pipeline(features, LogisticRegression(max_iter=MAX_ITERATIONS))
-    return np.asarray(model.fit(inputs, labels).predict(test_inputs))
+    return np.asarray(make_pipeline(features, logistic()).fit(inputs, labels).predict(test_inputs))
 
 
-def _majority(labels: NDArray[Any], num_tests: int) -> NDArray[Any]:
+def tfidf() -> TfidfVectorizer:
+    """The words of a text, rare ones weighing more: log counts times log inverse document frequency, of unit length."""
+    return TfidfVectorizer(sublinear_tf=True)
+
+
+def logistic() -> LogisticRegression:
+    """Logistic regression with an L2 penalty of 1."""
+    return LogisticRegression(max_iter=MAX_ITERATIONS)
+
+
+def majority(labels: NDArray[Any], num_tests: int) -> NDArray[Any]:
+    """The most frequent label, the first in order among equals, for every test text."""
     counts = Counter(labels.tolist())
     return np.full(num_tests, max(sorted(counts), key=counts.__getitem__))
 

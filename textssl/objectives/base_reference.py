@@ -27,11 +27,14 @@ from textssl.losses.core import LossTensor
 from textssl.losses.hierarchical_softmax import hierarchical_softmax
 from textssl.losses.negative_sampling import negative_sampling
 from textssl.models.word2vec import Word2Vec
+from textssl.objectives.base import GradientParts, Optimisation
 from textssl.objectives.base_word_vectors import WordVectors
 from textssl.text.windows import Windows, WindowSettings, block_windows, rows_of_words
 
 Method = Literal["skipgram", "cbow"]
 MAX_VISITS = 16.0
+FINAL_FRACTION = 1e-4
+"""The learning rate ends at this part of its start, as in word2vec.c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,9 @@ class ReferenceWindows:
     block_words: int
     num_epochs: int
 
+    additive = False  # windows are cut at the ends of a part
+    flops_per_unit = None
+
     @property
     def unit(self) -> str:
         """What `units_before` counts."""
@@ -207,11 +213,12 @@ class ReferenceWindows:
         epoch, block = divmod(step, self._blocks)
         return epoch * len(self.ids) + min(block * self.block_words, len(self.ids))
 
-    def batch(self, step: int) -> WindowBatch:
-        """The windows of a step, a pure function of seed and step."""
+    def batch(self, step: int, part: int = 0, num_parts: int = 1) -> WindowBatch:
+        """The windows of a part of a step, a pure function of seed, step and part."""
         epoch, block = divmod(step, self._blocks)
-        start = block * self.block_words
-        stop = min(start + self.block_words, len(self.ids))
+        first = block * self.block_words
+        size = min(self.block_words, len(self.ids) - first)
+        start, stop = (first + size * edge // num_parts for edge in (part, part + 1))
         windows = block_windows(self.ids, self.offsets, start, stop, settings=self.settings, epoch=epoch)
         return window_batch(
             windows, method=self.method, noise_weight=self.noise_weight, subwords=self.subwords, paths=self.paths
@@ -221,15 +228,21 @@ class ReferenceWindows:
         """`window_loss`."""
         return window_loss(model, batch)
 
+    def evaluation(self) -> None:
+        """Nothing is held back of the words: vectors are judged by what is asked of them."""
+        return
+
+    def scores(self, loss: LossTensor) -> dict[str, float]:
+        """The mean loss."""
+        return {"loss_nats": float(loss.mean)}
+
     @property
     def _blocks(self) -> int:
         return -(-len(self.ids) // self.block_words)
 
 
-def reference_parts(
-    prepared: WordVectors, inputs: NDArray[np.float32], outputs: NDArray[np.float32]
-) -> tuple[ReferenceWindows, Word2Vec, float]:
-    """Objective, model, and the number of visits from which a row's summed gradient is held back (see `SparseSgd`).
+def reference_parts(prepared: WordVectors, inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> GradientParts:
+    """Objective, model and its optimisation.
 
     Args:
         prepared: corpus and options.
@@ -262,7 +275,15 @@ def reference_parts(
     )
     tables = torch.from_numpy(inputs), torch.from_numpy(outputs)
     model = Word2Vec(*tables, combine=config.combine, cbow_gradient=config.input_gradient)
-    return objective, model, MAX_VISITS
+    optimisation = Optimisation(
+        method="sparse_sgd",
+        learning_rate=prepared.learning_rate,
+        final_fraction=FINAL_FRACTION,
+        reduction="sum",
+        precision="float32",
+        max_visits=MAX_VISITS,
+    )
+    return GradientParts(objective, model, optimisation)
 
 
 def _path_rows(predicted: NDArray[np.int64], paths: Paths) -> tuple[Tensor, Tensor]:

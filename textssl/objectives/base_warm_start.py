@@ -40,6 +40,8 @@ class WarmStart:
     """
 
     def __init__(self, start: Start, vocabulary: Vocabulary, *, dim: int, output: Output) -> None:
+        if start.vectors is None:
+            raise UsageError("holds no word vectors", where=start.source, hint="Give a run or a file of word vectors.")
         self._start, self._vectors = start, start.vectors
         width = self._vectors.vectors.shape[1]
         if width != dim:

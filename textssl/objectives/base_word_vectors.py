@@ -15,7 +15,7 @@ from textssl.config import option, validate
 from textssl.embeddings_folder import VectorFolder, save_folder
 from textssl.errors import UsageError
 from textssl.neighbours import row_norms
-from textssl.objectives.base import Setting
+from textssl.objectives.base import GradientParts, Setting
 from textssl.objectives.base_subwords import ngram_table, subword_vectors
 from textssl.objectives.base_warm_start import TABLES, WarmStart
 from textssl.randomness import Purpose, stream_key
@@ -222,8 +222,8 @@ class WordVectors:
         self.fill(engine.inputs.rows, engine.outputs.rows)
         return engine
 
-    def gradients(self) -> Any:
-        """Objective, model and optimizer of the engine `reference`."""
+    def gradients(self) -> GradientParts:
+        """The engine `reference`."""
         from textssl.objectives.base_reference import reference_parts
 
         inputs = np.zeros((self.num_input_rows, self.config.dim), np.float32)

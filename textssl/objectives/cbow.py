@@ -24,6 +24,8 @@ class Cbow:
     """The rows of a window's context words, combined into one, are scored against the centre word."""
 
     Config = CbowConfig
+    FAMILY = "word_vectors"
+    NEXT = ("query {run} WORD", 'query {run} "paris - france + italy"')
     PRESETS: Mapping[str, Mapping[str, Any]] = {
         "demo": {"dim": 200, "window": 8, "negatives": 25, "negatives_shared": 8, "epochs": 15},
     }

@@ -24,6 +24,8 @@ class SkipGram:
     """Each context word is scored against the centre word; with n-grams, the centre word against each context word."""
 
     Config = SkipGramConfig
+    FAMILY = "word_vectors"
+    NEXT = ("query {run} WORD", 'query {run} "paris - france + italy"')
     PRESETS: Mapping[str, Mapping[str, Any]] = {
         "subwords": {"min_n": 3, "max_n": 6, "noise_exponent": 0.5},
         "phrases": {"phrases": 2, "dim": 300},

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.errors import DataError
-from textssl.storage import commit_folder, newest_valid, numbered, remove_folder
+from textssl.storage import commit_folder, newest_valid, numbered, remove_folder, verify_folder
 from textssl.tensor_file import open_tensors, pieces_of, save_tensors
 
 PREFIX = "step-"
@@ -40,7 +40,13 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: Path, *, step: int, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any], keep: int
+    folder: Path,
+    *,
+    step: int,
+    arrays: Mapping[str, NDArray[Any]],
+    notes: Mapping[str, Any],
+    keep: int,
+    best_step: int | None = None,
 ) -> Path:
     """Commit a checkpoint, then remove all but the newest ones.
 
@@ -50,6 +56,7 @@ def save_checkpoint(
         arrays: the state of the task.
         notes: JSON values.
         keep: how many stay, 1 or more.
+        best_step: one that stays beside them, however old it is.
 
     Returns:
         The folder of the checkpoint.
@@ -63,10 +70,11 @@ def save_checkpoint(
         (path / NOTES).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
 
     num_bytes = sum(array.nbytes for array in arrays.values())
-    target = folder / f"{PREFIX}{step:08d}"
+    target = step_folder(folder, step)
     commit_folder(target, write, expected_bytes=num_bytes, metadata={"step": step}, replace=True)
     for old in numbered(folder, PREFIX)[:-keep]:
-        remove_folder(old)
+        if best_step is None or old != step_folder(folder, best_step):
+            remove_folder(old)
     return target
 
 
@@ -77,8 +85,26 @@ def load_newest(folder: Path, *, warn: Callable[[str], None]) -> Checkpoint | No
         DataError: its hashes are right, yet it cannot be read.
     """
     path = newest_valid(folder, PREFIX, warn=warn)
-    if path is None:
-        return None
+    return None if path is None else _opened(path)
+
+
+def load_step(folder: Path, step: int) -> Checkpoint:
+    """The checkpoint of a step that this or another process of the run has verified or written.
+
+    Raises:
+        DataError: it is missing, incomplete, or cannot be read.
+    """
+    path = step_folder(folder, step)
+    verify_folder(path, hashes=False)
+    return _opened(path)
+
+
+def step_folder(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"{PREFIX}{step:08d}"
+
+
+def _opened(path: Path) -> Checkpoint:
     try:
         notes = json.loads((path / NOTES).read_bytes())
     except (OSError, ValueError) as error:

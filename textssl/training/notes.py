@@ -6,12 +6,26 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from textssl.errors import UsageError
 from textssl.loss_sum import LossSum
 from textssl.training.task import StepResult
 
 _RECORDS_PER_DOUBLING = 128
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The score of an evaluation by which a state is better than another.
+
+    Args:
+        name: its name.
+        better: whether "lower" or "higher" is better.
+    """
+
+    name: str = "loss_nats"
+    better: Literal["lower", "higher"] = "lower"
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,9 @@ class TrainSummary:
         elapsed_s: time of all sessions.
         epoch_losses: mean loss per term of every whole epoch, in nats.
         loss_nats: the same of the last epoch, be it whole or not.
-        ended_by: "epochs", "max_steps" or "max_minutes".
-        scores: of the last evaluation.
+        ended_by: "epochs", "max_steps", "max_units", "max_minutes" or "patience".
+        scores: of the last evaluation; with patience, of the best.
+        best_step: steps made when the best evaluation came, which is the state that is exported; None without patience.
     """
 
     steps: int
@@ -39,6 +54,7 @@ class TrainSummary:
     loss_nats: float
     ended_by: str
     scores: dict[str, float]
+    best_step: int | None = None
 
     @classmethod
     def from_json(cls, summary: Mapping[str, Any]) -> TrainSummary:
@@ -66,6 +82,9 @@ class Notes:
     epoch_losses: list[float] = field(default_factory=list)
     evaluated_step: int = 0
     scores: dict[str, float] = field(default_factory=dict)
+    best_step: int | None = None
+    best_scores: dict[str, float] = field(default_factory=dict)
+    num_worse: int = 0
 
     num_records: int = 0
 
@@ -86,6 +105,23 @@ class Notes:
         self.interval_units += result.units
         self.interval += loss
         self.epoch += loss
+
+    def add_scores(self, scores: Mapping[str, float], watched: Watched) -> bool:
+        """Take the scores of an evaluation; says whether they are the best so far.
+
+        Raises:
+            UsageError: the watched score is not among them.
+        """
+        self.scores, self.evaluated_step = dict(scores), self.step
+        if watched.name not in scores:
+            raise UsageError(f"the evaluation must give {watched.name}, got {', '.join(scores) or 'nothing'}")
+        sign = 1 if watched.better == "higher" else -1
+        score, best = scores[watched.name], self.best_scores.get(watched.name, -sign * math.inf)
+        if not sign * score > sign * best:
+            self.num_worse += 1
+            return False
+        self.best_step, self.best_scores, self.num_worse = self.step, dict(scores), 0
+        return True
 
     def start_interval(self, elapsed_s: float) -> None:
         """Begin to add up for the next record."""

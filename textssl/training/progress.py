@@ -32,6 +32,7 @@ class Situation:
         loss_nats: mean per term over the last steps.
         learning_rate: of the last step.
         remaining_s: expected time to the end, or None as long as nobody knows.
+        utilisation: share of the device's highest speed that the model reaches, or None where nobody knows.
     """
 
     fraction: float
@@ -42,6 +43,7 @@ class Situation:
     loss_nats: float
     learning_rate: float
     remaining_s: float | None
+    utilisation: float | None = None
 
 
 class Progress(Protocol):
@@ -204,6 +206,7 @@ def line_of(situation: Situation) -> str:
         *([f"{number_text(situation.units_per_s)} {situation.unit}/s"] if situation.units_per_s else []),
         f"loss {situation.loss_nats:.4f}",
         f"learning rate {situation.learning_rate:.3g}",
+        *([f"{100 * situation.utilisation:.0f} % of peak"] if situation.utilisation is not None else []),
     ]
     if situation.remaining_s is not None:
         parts.append(f"ETA {duration_text(situation.remaining_s)}")

@@ -22,12 +22,14 @@ class StepResult:
         count: number of loss terms in it.
         units: raw units consumed, for instance words.
         applied: whether the update was made; a task refuses an update that is not finite.
+        gradient_norm: of the update before it was clipped; None where nobody knows it.
     """
 
     total: float
     count: float
     units: int
     applied: bool = True
+    gradient_norm: float | None = None
 
 
 class Task(Protocol):

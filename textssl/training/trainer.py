@@ -10,20 +10,28 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from textssl.config import parse_interval
-from textssl.errors import DivergedError, Interrupted, TextsslError
+from textssl.errors import DataError, DivergedError, Interrupted, TextsslError, UsageError
 from textssl.run_folder import RunFolder, State
 from textssl.training.budget import TrainerConfig as TrainerConfig
-from textssl.training.budget import last_step_in_time, measure_speed
-from textssl.training.checkpoint import first_not_finite, load_newest, save_checkpoint
+from textssl.training.budget import first_step_with, last_step_in_time, measure_speed
+from textssl.training.captures import save_capture
+from textssl.training.checkpoint import Checkpoint, first_not_finite, load_newest, load_step, save_checkpoint
 from textssl.training.notes import Notes
 from textssl.training.notes import TrainSummary as TrainSummary
-from textssl.training.progress import Progress, Situation, number_text
+from textssl.training.notes import Watched as Watched
+from textssl.training.progress import Progress, number_text
+from textssl.training.ranks import OneRank, Ranks
 from textssl.training.signals import StopSignals
+from textssl.training.situation import Insight as Insight
+from textssl.training.situation import Speedometer
+from textssl.training.summary import has_lost_patience, summarised
 from textssl.training.task import StepResult, Task
+from textssl.training.trackers import Tracker
 
 _RECENT = 0.9  # weight of the past in the loss that is shown
 _RESUME = "Run the same command again to go on."
@@ -36,9 +44,17 @@ class Trainer:
         task: the updates.
         run_folder: an open run folder.
         config: budget and checkpoints.
-        evaluate: gives named scores; called after every epoch and at the end. It must not change the task.
+        evaluate: gives named scores; called as often as the budget says, and at the end. It must not change the task.
         progress: shows where the run stands.
-        export: writes what the run is for, after the last checkpoint and before the run counts as finished.
+        export: writes what the run is for, after the last checkpoint and before the run counts as finished; with
+            patience the task then holds the best state.
+        watched: the score that patience looks at.
+        insight: what the task can tell about itself.
+        trackers: take every record that metrics.jsonl gets.
+        ranks: the processes that train together; the one that leads writes the run folder, the others only read it.
+
+    Raises:
+        UsageError: patience is asked for where nothing is evaluated.
     """
 
     def __init__(
@@ -50,20 +66,34 @@ class Trainer:
         evaluate: Callable[[], dict[str, float]] | None = None,
         progress: Progress,
         export: Callable[[], None] | None = None,
+        watched: Watched | None = None,
+        insight: Insight | None = None,
+        trackers: Sequence[Tracker] = (),
+        ranks: Ranks | None = None,
     ) -> None:
+        if config.patience is not None and evaluate is None:
+            raise UsageError(
+                "patience needs evaluations, and nothing of the data is held back for them",
+                hint="Hold some back for validation, or leave out --patience.",
+            )
         self.task = task
         self.run_folder = run_folder
         self.config = config
         self._evaluate = evaluate
         self._progress = progress
         self._export = export
+        self._watched = watched or Watched()
+        self._insight = insight
+        self._trackers = trackers
+        self._ranks: Ranks = ranks or OneRank()
         self._notes = Notes()
         self._signals = StopSignals(progress.close)
         self._session_start_s = 0.0
         self._elapsed_before_s = 0.0
-        self._measured_from: tuple[float, int] | None = None
+        self._speedometer = Speedometer(insight)
         self._recent_loss = math.nan
         self._last_checkpoint = (0.0, 0)
+        self._last_evaluation_s = 0.0
 
     def run(self) -> TrainSummary:
         """Train, from the newest checkpoint on if there is one; a finished run gives its summary again.
@@ -79,7 +109,7 @@ class Trainer:
         with self._signals:
             try:
                 self._restore()
-                self.run_folder.set_status("running", step=self._notes.step)
+                self._set_status("running", step=self._notes.step)
                 self._progress.start(self._title())
                 self._fix_decay()
                 self._loop()
@@ -89,19 +119,34 @@ class Trainer:
                 raise
             finally:
                 self._progress.close()
+                for tracker in self._trackers:
+                    tracker.close()
+
+    def _set_status(self, state: State, **fields: Any) -> None:
+        if self._ranks.leads:
+            self.run_folder.set_status(state, **fields)
+
+    def _newest(self) -> Checkpoint | None:
+        """The newest checkpoint: who leads looks for it and verifies it, all load the same."""
+        found = None
+        if self._ranks.leads:
+            found = load_newest(self.run_folder.checkpoints, warn=self._progress.message)
+        step = self._ranks.from_lead(found.notes["step"] + 1 if found else 0) - 1
+        return found if self._ranks.leads or step < 0 else load_step(self.run_folder.checkpoints, step)
 
     def _restore(self) -> None:
-        checkpoint = load_newest(self.run_folder.checkpoints, warn=self._progress.message)
+        checkpoint = self._newest()
         self._notes = Notes()
         if checkpoint is not None:
             self.task.load_state(checkpoint.arrays)
             self._notes = Notes.from_json(checkpoint.notes)
             self._set_decay()
-        self.run_folder.keep_metrics(self._notes.num_records)
-        self._session_start_s = time.monotonic()
+        if self._ranks.leads:
+            self.run_folder.keep_metrics(self._notes.num_records)
+        self._session_start_s = self._last_evaluation_s = time.monotonic()
         self._elapsed_before_s = self._notes.elapsed_s
         self._last_checkpoint = (self._session_start_s, self._notes.step)
-        self._measured_from = None
+        self._speedometer = Speedometer(self._insight)
 
     def _elapsed_s(self) -> float:
         return self._elapsed_before_s + time.monotonic() - self._session_start_s
@@ -112,7 +157,9 @@ class Trainer:
         return f"{title}, resumed at step {self._notes.step:,} of {self._end_step():,}" if self._notes.step else title
 
     def _end_step(self) -> int:
-        limits = (self.task.num_steps, self.config.max_steps, self._notes.decay_steps)
+        units = self.config.max_units
+        of_units = None if units is None else first_step_with(self.task, units)
+        limits = (self.task.num_steps, self.config.max_steps, of_units, self._notes.decay_steps)
         return min(limit for limit in limits if limit is not None)
 
     def _fix_decay(self) -> None:
@@ -121,7 +168,7 @@ class Trainer:
             return
         if self.config.max_minutes is not None:
             self._notes.decay_steps = self._measured_steps(self.config.max_minutes * 60)
-        elif self.config.max_steps is not None:
+        elif self.config.max_steps is not None or self.config.max_units is not None:
             self._notes.decay_steps = self._end_step()
         else:
             return
@@ -139,23 +186,32 @@ class Trainer:
         The run is then the same as one that was given this number of steps from the start.
         """
         self._save()
-        speed = measure_speed(self.task, budget_s, self._end_step(), self._check_measured)
-        checkpoint = load_newest(self.run_folder.checkpoints, warn=self._progress.message)
+        speed = measure_speed(self.task, budget_s, self._end_step(), self._check_measured, self._ranks)
+        checkpoint = self._newest()
         if checkpoint is None:
             raise TextsslError("the checkpoint of step 0 is gone", where=str(self.run_folder.checkpoints))
         self.task.load_state(checkpoint.arrays)
-        return last_step_in_time(self.task, speed, budget_s - self._elapsed_s(), self._end_step())
+        steps = last_step_in_time(self.task, speed, budget_s - self._elapsed_s(), self._end_step())
+        return self._ranks.from_lead(steps)
 
     def _check_measured(self, index: int, result: StepResult) -> None:
         self._require_finite(index, result)
-        self._raise_if_asked()  # the checkpoint from before measuring stands
+        self._raise_if_asked(self._ranks.largest([self._signals.number or 0])[0])  # the checkpoint of step 0 stands
 
     def _loop(self) -> None:
         end = self._end_step()
-        while self._notes.step < end and not self._is_out_of_time():
+        over = self._ranks.largest([int(self._is_out_of_time())])[0]
+        while self._notes.step < end and not over and not has_lost_patience(self._notes, self.config):
             self._one_step(self._notes.step)
             self._show(end)
-            self._stop_if_asked()
+            # One exchange for all that only some processes may have noticed: signals and clocks.
+            noticed = (self._signals.number or 0, int(self._is_out_of_time()), int(self._is_evaluation_due()))
+            signal, over, evaluation_due = self._ranks.largest(noticed)
+            if evaluation_due:
+                self._evaluate_now()
+            if signal:
+                self._save()
+                self._raise_if_asked(signal)
             if self._is_checkpoint_due() and self._notes.step < end:
                 self._save()
 
@@ -168,7 +224,7 @@ class Trainer:
             past = self._recent_loss if math.isfinite(self._recent_loss) else mean
             self._recent_loss = _RECENT * past + (1 - _RECENT) * mean
         if self._notes.is_recorded:
-            self._record_interval(index)
+            self._record_interval(index, result)
         if math.floor(self.task.epoch(index + 1)) > math.floor(self.task.epoch(index)):
             self._end_epoch()
 
@@ -176,27 +232,45 @@ class Trainer:
         if result.applied and math.isfinite(result.total):
             return
         mean = result.total / result.count if result.count else result.total
-        self._record("diverged", index + 1, loss_nats=mean, learning_rate=self.task.learning_rate(index))
-        self._raise_diverged(f"the loss of step {index:,} is {mean}")
+        norm = {} if result.gradient_norm is None else {"gradient_norm": result.gradient_norm}
+        self._record("diverged", index + 1, loss_nats=mean, learning_rate=self.task.learning_rate(index), **norm)
+        what = f"the loss of step {index:,} is {mean}"
+        if math.isfinite(mean) and norm:
+            what = f"the gradient of step {index:,} has the norm {result.gradient_norm}"
+        self._raise_diverged(what, captured=self._capture(index))
 
-    def _raise_diverged(self, what: str) -> NoReturn:
+    def _capture(self, index: int) -> Path | None:
+        """Keep the state before a step that was not applied; where that fails, the divergence is still what counts."""
+        if self._insight is None or not self._ranks.leads:
+            return None
+        try:
+            return save_capture(self.run_folder.path, self.task, step=index, diagnosis=self._insight.diagnosis())
+        except TextsslError as error:
+            self._progress.message(f"WARNING: the step is not captured: {error}")
+            return None
+
+    def _raise_diverged(self, what: str, *, captured: Path | None = None) -> NoReturn:
+        look = f"To see what was not finite: textssl check {self.run_folder.path} --replay\n" if captured else ""
         rate = self.task.learning_rate(max(self._notes.step - 1, 0))
         raise DivergedError(
             f"training diverged: {what} at a learning rate of {rate:.3g}; the last good checkpoint stands",
             where=str(self.run_folder.path),
-            hint=f"Start a new run with a lower learning rate, for instance {rate / 4:.1g}.",
+            hint=f"{look}Start a new run with a lower learning rate, for instance {rate / 4:.1g}.",
         )
 
-    def _record_interval(self, index: int) -> None:
+    def _record_interval(self, index: int, result: StepResult) -> None:
         notes = self._notes
         elapsed = self._elapsed_s()
-        duration = max(elapsed - notes.interval_start_s, 1e-9)
+        speed = notes.interval_units / max(elapsed - notes.interval_start_s, 1e-9)
+        utilisation = self._insight.utilisation(speed) if self._insight else None
         self._record(
             "train",
             notes.step,
             loss_nats=notes.interval.mean,
             learning_rate=self.task.learning_rate(index),
-            **{f"{self.task.unit}_per_s": notes.interval_units / duration},
+            **{} if result.gradient_norm is None else {"gradient_norm": result.gradient_norm},
+            **{f"{self.task.unit}_per_s": speed},
+            **{} if utilisation is None else {"utilisation": utilisation},
         )
         notes.start_interval(elapsed)
 
@@ -205,45 +279,53 @@ class Trainer:
         mean = self._notes.end_epoch()
         self._record("epoch", self._notes.step, epoch_loss_nats=mean, num_terms=num_terms)
         self._progress.message(f"epoch {len(self._notes.epoch_losses)}: loss {mean:.4f}")
-        self._evaluate_now()
+        if self.config.evaluation_interval is None:
+            self._evaluate_now()
 
     def _evaluate_now(self) -> None:
-        if self._evaluate is None or self._notes.evaluated_step == self._notes.step:
+        notes = self._notes
+        if self._evaluate is None or notes.evaluated_step == notes.step:
             return
-        self._notes.scores = self._evaluate()
-        self._notes.evaluated_step = self._notes.step
-        self._record("evaluation", self._notes.step, scores=self._notes.scores)
-        listed = "  ".join(f"{name} {score:.4g}" for name, score in self._notes.scores.items())
-        self._progress.message(f"evaluation at step {self._notes.step:,}: {listed}")
+        scores = self._evaluate()
+        is_best = False
+        if self.config.patience is None:
+            notes.scores, notes.evaluated_step = scores, notes.step
+        else:
+            is_best = notes.add_scores(scores, self._watched)
+        self._last_evaluation_s = time.monotonic()
+        self._record("evaluation", notes.step, scores=scores)
+        listed = "  ".join(f"{name} {score:.4g}" for name, score in scores.items())
+        self._progress.message(f"evaluation at step {notes.step:,}: {listed}{'  (best)' if is_best else ''}")
+        if is_best:
+            self._save()  # rotation leaves this one alone
+
+    def _is_evaluation_due(self) -> bool:
+        every = self.config.evaluation_interval
+        if every is None or self._evaluate is None:
+            return False
+        if every.steps is not None:
+            return self._notes.step % every.steps == 0
+        return every.seconds is not None and time.monotonic() - self._last_evaluation_s >= every.seconds
 
     def _record(self, kind: str, step: int, **fields: Any) -> None:
-        record = {"kind": kind, "step": step, "epoch": self.task.epoch(step), self.task.unit: self._notes.units}
-        self.run_folder.append_metrics({**record, **fields, "elapsed_s": self._elapsed_s()})
+        place = {"kind": kind, "step": step, "epoch": self.task.epoch(step), self.task.unit: self._notes.units}
         self._notes.num_records += 1
+        if self._ranks.leads:
+            record = {**place, **fields, "elapsed_s": self._elapsed_s()}
+            self.run_folder.append_metrics(record)
+            for tracker in self._trackers:
+                tracker.log(record)
 
     def _show(self, end: int) -> None:
-        """Give the progress its situation; the speed is that of this session after its first step."""
-        now, notes, task = time.monotonic(), self._notes, self.task
-        if self._measured_from is None:
-            self._measured_from = (now, notes.step)
-        since, first = self._measured_from
-        speed = (task.units_before(notes.step) - task.units_before(first)) / max(now - since, 1e-9)
-        total = task.units_before(end)
-        remaining = (total - task.units_before(notes.step)) / speed if speed > 0 else None
-        if remaining is not None and self.config.max_minutes is not None:
-            remaining = min(remaining, max(self.config.max_minutes * 60 - self._elapsed_s(), 0.0))
         self._progress.update(
-            Situation(
-                fraction=task.units_before(notes.step) / max(total, 1),
-                epoch=task.epoch(notes.step),
-                num_epochs=task.epoch(task.num_steps),
-                unit=task.unit,
-                units_per_s=speed,
-                loss_nats=self._recent_loss,
-                learning_rate=task.learning_rate(notes.step - 1),
-                remaining_s=remaining,
+            self._speedometer.situation(
+                self.task, self._notes, end=end, loss_nats=self._recent_loss, left_s=self._left_s()
             )
         )
+
+    def _left_s(self) -> float | None:
+        minutes = self.config.max_minutes
+        return None if minutes is None else max(minutes * 60 - self._elapsed_s(), 0.0)
 
     def _is_out_of_time(self) -> bool:
         return self.config.max_minutes is not None and self._elapsed_s() >= self.config.max_minutes * 60
@@ -261,50 +343,48 @@ class Trainer:
         if bad is not None:
             self._raise_diverged(f"{bad} holds values that are not finite after step {self._notes.step:,}")
         self._notes.elapsed_s = self._elapsed_s()
-        self.run_folder.sync_metrics()
-        save_checkpoint(
-            self.run_folder.checkpoints,
-            step=self._notes.step,
-            arrays=arrays,
-            notes=self._notes.to_json(),
-            keep=self.config.keep_checkpoints,
-        )
+        if self._ranks.leads:
+            self.run_folder.sync_metrics()
+            save_checkpoint(
+                self.run_folder.checkpoints,
+                step=self._notes.step,
+                arrays=arrays,
+                notes=self._notes.to_json(),
+                keep=self.config.keep_checkpoints,
+                best_step=self._notes.best_step,
+            )
         self._last_checkpoint = (time.monotonic(), self._notes.step)
 
-    def _stop_if_asked(self) -> None:
-        if self._signals.number is not None:
-            self._save()
-            self._raise_if_asked()
-
-    def _raise_if_asked(self) -> None:
-        if self._signals.number is not None:
-            raise Interrupted(self._signals.number, where=str(self.run_folder.path), hint=_RESUME)
+    def _raise_if_asked(self, signal: int) -> None:
+        if signal:
+            raise Interrupted(signal, where=str(self.run_folder.path), hint=_RESUME)
 
     def _finish(self) -> TrainSummary:
         self._evaluate_now()
         self._save()
-        if self._export is not None:
-            self._export()
-        summary = self._summary()
-        self.run_folder.set_status("finished", step=summary.steps, summary=dataclasses.asdict(summary))
+        self._take_best()
+        summary = summarised(self._notes, self.task, self.config, elapsed_s=self._elapsed_s())
+        if self._ranks.leads:
+            if self._export is not None:
+                self._export()
+            self.run_folder.set_status("finished", step=summary.steps, summary=dataclasses.asdict(summary))
+        self._ranks.from_lead(0)  # the others stay until all is written
         return summary
 
-    def _summary(self) -> TrainSummary:
-        notes, task = self._notes, self.task
-        cut_by = "max_minutes" if self.config.max_minutes is not None else "max_steps"
-        if self.config.max_steps is not None and notes.step >= self.config.max_steps:
-            cut_by = "max_steps"
-        return TrainSummary(
-            steps=notes.step,
-            epochs=task.epoch(notes.step),
-            unit=task.unit,
-            units=notes.units,
-            elapsed_s=self._elapsed_s(),
-            epoch_losses=tuple(notes.epoch_losses),
-            loss_nats=notes.last_epoch_loss,
-            ended_by="epochs" if notes.step >= task.num_steps else cut_by,
-            scores=dict(notes.scores),
-        )
+    def _take_best(self) -> None:
+        """Give the task the state of the best evaluation back."""
+        step = self._notes.best_step
+        if self.config.patience is None or step is None or step == self._notes.step:
+            return
+        try:
+            self.task.load_state(load_step(self.run_folder.checkpoints, step).arrays)
+        except DataError as error:
+            raise DataError(
+                f"the best state, of step {step:,}, is lost: {error}",
+                where=str(self.run_folder.path),
+                hint="Run the same command again without --patience to keep the last state.",
+            ) from error
+        self._progress.message(f"the state of step {step:,} is kept, which was the best")
 
     def _note_failure(self, error: BaseException) -> None:
         states: dict[type[BaseException], State] = {Interrupted: "interrupted", DivergedError: "diverged"}
@@ -312,4 +392,4 @@ class Trainer:
         reason = str(error) or type(error).__name__
         # The status is a courtesy: where it cannot be written, the error itself is what people must see.
         with contextlib.suppress(TextsslError):
-            self.run_folder.set_status(state, step=self._notes.step, reason=reason)
+            self._set_status(state, step=self._notes.step, reason=reason)

@@ -1,0 +1,215 @@
+"""From a table to predictions by the command line: scores beside baselines, batch files in and out, clear refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from tests.finetuning.small import FRUIT, save_model, texts, write_csv
+
+ONCE = ("--epochs", "1", "--batch", "8", "--device", "cpu")
+FAST = ("--epochs", "2", "--batch", "8", "--learning-rate", "1e-2", "--dropout", "0", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("models") / "encoder")
+
+
+@pytest.fixture(scope="module")
+def stars(model, tmp_path_factory):
+    """A fine-tuned run."""
+    import torch
+
+    from textssl.commands.finetune import finetune
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("stars")
+    data, test = write_csv(folder / "train.csv", 100), write_csv(folder / "test.csv", 30, seed=1)
+    options = {"epochs": 2, "batch": 8, "learning_rate": 1e-2, "dropout": 0.0, "device": "cpu"}
+    finetune(model, data, out=folder / "run", text="review", label="stars", test=test, **options)
+    return folder / "run"
+
+
+def test_finetune_shows_scores_beside_baselines(run, model, tmp_path):
+    data, test = write_csv(tmp_path / "train.csv", 60), write_csv(tmp_path / "test.csv", 20, seed=1)
+    words = ("finetune", model, data, "--text", "review", "--label", "stars", "--test", test, "--out", "runs/stars")
+    finished = run(*words, *FAST, "--seeds", "2")
+    assert finished.code == 0, finished.err
+    lines = finished.out.splitlines()
+    assert lines[0] == "20 test texts, 54 training texts, mean ± deviation of 2 seeds"
+    assert [line.split("  ")[0] for line in lines[1:5]] == [
+        "test", "fine-tuned encoder", "majority", "TF-IDF + logistic regression"
+    ]  # fmt: skip
+    assert "±" in lines[2]
+    assert "next: textssl predict runs/stars NEW.csv" in finished.out
+    assert "54 train, 6 dev, 20 test texts; 2 classes: fruit, metal" in finished.err
+    again = json.loads(run(*words, *FAST, "--seeds", "2", "--json").out)
+    assert [row["seed"] for row in again["seeds"]] == [1, 2]
+    assert again["primary"] == "accuracy"
+
+
+def test_finetune_reads_a_test_file_without_a_header(run, model, tmp_path):
+    data = write_csv(tmp_path / "train.csv", 40)
+    rows = write_csv(tmp_path / "test.csv", 20, seed=1).read_text().splitlines()[1:]
+    (tmp_path / "test.csv").write_text("\n".join(rows) + "\n")
+    words = ("finetune", model, data, "--text", "review", "--label", "stars", "--test", "test.csv", "--out", "runs/x")
+    refused = run(*words, *ONCE)
+    assert refused.code == 3
+    assert "no column 'review'" in refused.err
+    assert "--headerless" in refused.err
+    assert run(*words, *ONCE, "--headerless", "test").code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (("--label", "star"), 3, "no column 'star'; the columns are: review, stars"),
+        (("--text", "reveiw"), 3, "did you mean review?"),
+        (("--test", "nothing.csv"), 3, "no file of labelled texts at nothing.csv"),
+        (("--test", "odd.csv"), 3, "lines 2, 3 have labels that the training set does not have, the first is 'wood'"),
+        (("--task", "regression"), 3, "have a label that is no finite number, the first is 'fruit'"),
+        (("--method", "all"), 2, "method"),
+        (("--epochs", "0"), 2, "epochs must be at least 1, got 0"),
+        (("--device", "cuda:7"), 2, "this machine has no cuda:7 that torch can use"),
+        (("--headerless", "tset"), 2, "headerless"),
+    ],
+)
+def test_finetune_refuses_what_does_not_fit(run, model, tmp_path, change, code, message):
+    data = write_csv(tmp_path / "train.csv", 20)
+    (tmp_path / "odd.csv").write_text("review,stars\na,wood\nb,stone\n")
+    given = {"--text": "review", "--label": "stars", change[0]: change[1]}
+    words = [word for pair in given.items() for word in pair]
+    finished = run("finetune", model, data, "--out", "runs/x", *words)
+    assert finished.code == code, finished.err
+    assert message in finished.err
+
+
+def test_finetune_of_something_else_than_a_transformer_is_refused(run, vectors, tmp_path):
+    data = write_csv(tmp_path / "train.csv", 20)
+    finished = run("finetune", vectors, data, "--text", "review", "--label", "stars", "--out", "runs/x")
+    assert finished.code == 3
+    assert "holds no transformer" in finished.err
+    assert "textssl train masked_lm" in finished.err
+
+
+def test_finetune_leaves_rows_out_and_counts_them(run, model, tmp_path):
+    data = write_csv(tmp_path / "train.csv", 20)
+    data.write_text(data.read_text() + ",fruit\nplum,\n")
+    words = ("finetune", model, data, "--text", "review", "--label", "stars", "--out", "runs/x", *ONCE)
+    assert "line 22 has no text" in run(*words).err
+    finished = run(*words, "--on-bad", "skip")
+    assert finished.code == 0, finished.err
+    assert "2 rows of the train table are left out, 20 are used" in finished.err
+
+
+def test_finetune_option_that_is_unknown_names_the_nearest(model):
+    from textssl.commands.finetune import finetune
+    from textssl.errors import UsageError
+
+    with pytest.raises(UsageError, match=r"epoch is no option of finetune\nDid you mean 'epochs'"):
+        finetune(model, "x.csv", out="y", epoch=3)
+    with pytest.raises(UsageError, match="headerless must be among train, dev, test, got 'tset'"):
+        finetune(model, "x.csv", out="y", headerless=["tset"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_predict_writes_labels_with_probabilities(run, stars, tmp_path, suffix):
+    data = write_csv(tmp_path / "new.csv", 30, seed=5)
+    finished = run("predict", stars, data, "--out", f"predictions{suffix}")
+    assert finished.code == 0, finished.err
+    assert finished.out == f"30 predictions: predictions{suffix}\n"
+    content = (tmp_path / f"predictions{suffix}").read_text()
+    rows = (
+        list(csv.DictReader(content.splitlines())) if suffix == ".csv" else list(map(json.loads, content.splitlines()))
+    )
+    assert [int(row["line"]) for row in rows] == list(range(2, 32))
+    assert np.mean([row["prediction"] == label for row, label in zip(rows, texts(30, 5)[1], strict=True)]) > 0.9
+    for row in rows:
+        fruit, metal = float(row["p(fruit)"]), float(row["p(metal)"])
+        assert fruit + metal == pytest.approx(1, abs=1e-4)
+        assert row["prediction"] == ("fruit" if fruit > metal else "metal")
+
+
+def test_predict_takes_one_text_or_a_file_of_lines(run, stars, tmp_path):
+    finished = run("predict", stars, "a good old plum", "--json")
+    assert json.loads(finished.out)["predictions"][0]["label"] == "fruit"
+    (tmp_path / "lines.txt").write_text("the iron\n\n" + "zinc " * 60 + "\n")
+    finished = run("predict", stars, "lines.txt")
+    lines = finished.out.splitlines()
+    assert lines[0] == "1 text was longer than the model reads and cut to its length"
+    assert [line.split()[:2] for line in lines[1:]][::3] == [["line", "prediction"], ["3", "metal"]]
+
+
+def test_predict_of_numbers_and_of_several_labels_and_pairs(run, model, tmp_path):
+    found, labels = texts(40)
+    rows = [f"{text},{text},{label},{label}|good,{len(text)}.5" for text, label in zip(found, labels, strict=True)]
+    rows[0] = f"{found[0]},{found[0]},metal,metal,7.5"
+    (tmp_path / "t.csv").write_text("one,two,kind,kinds,number\n" + "\n".join(rows) + "\n")
+    words = ("finetune", model, "t.csv", *ONCE, "--text", "one")
+    assert run(*words, "--label", "kinds", "--label-separator", "|", "--out", "runs/several").code == 0
+    assert run(*words, "--label", "number", "--text-pair", "two", "--out", "runs/number").code == 0
+    several = json.loads(run("predict", "runs/several", "plum", "--json").out)
+    assert set(several["predictions"][0]["probabilities"]) == {"fruit", "good", "metal"}
+    finished = run("predict", "runs/number", "t.csv", "--out", "n.csv")
+    assert finished.code == 0, finished.err
+    assert (tmp_path / "n.csv").read_text().startswith("line,text,prediction\n2,")
+    refused = run("predict", "runs/number", "plum")
+    assert refused.code == 2
+    assert "the text given holds one text in a row, the run was trained on two" in refused.err
+
+
+def test_predict_refuses_what_it_cannot_write_or_open(run, stars, model):
+    finished = run("predict", stars, "plum", "--out", "a.xls")
+    assert (finished.code, "out must end with .csv, .tsv, .jsonl, .parquet" in finished.err) == (2, True)
+    finished = run("predict", model, "plum")
+    assert (finished.code, "is no classifier" in finished.err) == (3, True)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tsv", ".safetensors"])
+def test_embed_writes_a_vector_for_each_line(run, model, tmp_path, suffix):
+    (tmp_path / "texts.txt").write_text("\n".join(texts(7)[0]) + "\n")
+    finished = run("embed", model, "texts.txt", "--out", f"v{suffix}")
+    assert finished.code == 0, finished.err
+    assert finished.out.startswith(f"7 vectors of 16 numbers: v{suffix} (")
+    if suffix == ".npy":
+        vectors = np.load(tmp_path / "v.npy", allow_pickle=False)
+    elif suffix == ".tsv":
+        vectors = np.loadtxt(tmp_path / "v.tsv")
+    else:
+        from safetensors.numpy import load_file
+
+        vectors = load_file(tmp_path / "v.safetensors")["vectors"]
+    assert vectors.shape == (7, 16)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-4)
+
+
+def test_embed_of_word_vectors_and_of_a_classifier(run, vectors, stars, tmp_path):
+    found = json.loads(run("embed", vectors, "france paris", "--json").out)
+    assert (found["num_texts"], found["width"], len(found["vectors"][0])) == (1, 8, 8)
+    write_csv(tmp_path / "t.csv", 3)
+    printed = run("embed", stars, "t.csv", "--text", "review", "--pooling", "cls", "--no-normalise").out
+    assert [len(line.split(" ")) for line in printed.splitlines()] == [16] * 3
+
+
+def test_embed_refuses_what_it_cannot_do(run, model, vectors):
+    finished = run("embed", model, "x", "--out", "a.csv")
+    assert (finished.code, "out must end with .npy, .tsv, .safetensors, got 'a.csv'" in finished.err) == (2, True)
+    finished = run("embed", vectors, "x", "--pooling", "cls")
+    assert (finished.code, "word vectors have no cls position" in finished.err) == (2, True)
+    finished = run("embed", model, "nothing.txt")
+    assert (finished.code, "no file of texts at nothing.txt" in finished.err) == (3, True)
+
+
+def test_estimator_trains_a_whole_transformer(model):
+    from textssl.finetuning.estimator import TextClassifier
+
+    train, labels = texts(60)
+    classifier = TextClassifier(model, method="full", epochs=3, batch=8, learning_rate=1e-2).fit(train, labels)
+    assert classifier.predict([f"the good {word} {word}" for word in FRUIT]).tolist() == ["fruit"] * 4
+    assert classifier.predict_proba(train).shape == (60, 2)
+    assert classifier.transform(train[:2]).shape == (2, 16)
+    assert TextClassifier(model).fit(train, labels).score(train, labels) > 0.7

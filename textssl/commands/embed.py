@@ -1,0 +1,138 @@
+"""Turn texts into vectors, with a pre-trained transformer or with word vectors: a file in, a file out.
+
+Examples:
+  textssl embed runs/lm texts.txt --out vectors.npy
+  textssl embed runs/news reviews.csv --text review --out vectors.npy
+  textssl embed runs/lm texts.txt --pooling cls --no-normalise --out vectors.tsv
+  textssl embed runs/lm "a fine film"
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textssl.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+OUTPUT_SUFFIXES = (".npy", ".tsv", ".safetensors")
+
+
+@dataclass(frozen=True)
+class TextVectors:
+    """Vectors of texts.
+
+    Args:
+        run: what made them.
+        vectors: float32 (N, D), in the order of the texts.
+        out: the file written, or None.
+        duration_s: the time it took to compute them.
+    """
+
+    run: str
+    vectors: NDArray[np.float32]
+    out: Path | None
+    duration_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json; the vectors themselves where no file holds them."""
+        size = {"run": self.run, "num_texts": len(self.vectors), "width": self.vectors.shape[1]}
+        if self.out is not None:
+            return {**size, "out": str(self.out), "duration_s": self.duration_s}
+        return {**size, "out": None, "duration_s": self.duration_s, "vectors": self.vectors.tolist()}
+
+
+def embed(
+    run: str | Path,
+    source: str | Path,
+    *,
+    out: Path | None = None,
+    pooling: Literal["mean", "cls"] = "mean",
+    normalise: bool = True,
+    text: Sequence[str] = ("text",),
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None,
+    encoding: str = "utf-8",
+    on_bad: Literal["error", "skip"] = "error",
+    device: str = "auto",
+) -> TextVectors:
+    """Turn texts into vectors.
+
+    Args:
+        run: a run, a model folder, or a file of word vectors.
+        source: a text file with a text on each line, a table, or one text.
+        out: file to write: .npy, .tsv or .safetensors; numbers are printed when left out.
+        pooling: mean over all tokens of a text, or the first one (cls).
+        normalise: make every vector one of length 1, so that products are cosines.
+        text: columns of the texts, where the file is a table.
+        format: of the table, where its name does not tell.
+        encoding: of text files.
+        on_bad: stop at the first faulty row of a table, or skip them.
+        device: auto, cpu, cuda, cuda:N or mps; of a transformer.
+
+    Returns:
+        The vectors, one for each text.
+
+    Raises:
+        DataError: the run or the file is missing or cannot be read.
+        UsageError: an option is out of range.
+        ResourceError: the file cannot be written.
+    """
+    from textssl.commands._tables import TableSettings, read_texts
+    from textssl.finetuning.embedding import TextModel, embed_texts, open_source
+    from textssl.storage import commit_file
+
+    if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
+    model = open_source(run)
+    columns = (text,) if isinstance(text, str) else tuple(text)
+    examples = read_texts(source, TableSettings(columns, None, None, None, format, encoding, on_bad))
+    start = time.monotonic()
+    chosen = _device(device, isinstance(model, TextModel))
+    vectors = embed_texts(model, examples.texts, pooling=pooling, normalise=normalise, device=chosen)
+    duration_s = time.monotonic() - start
+    if out is not None:
+        commit_file(out, _as_file(vectors, out.suffix.lower()))
+    return TextVectors(str(run), vectors, out, duration_s)
+
+
+def show(result: TextVectors, console: Console) -> None:
+    """Print where the vectors are, or the numbers, a text on each line."""
+    from textssl.commands.base import printable
+
+    if result.out is None:
+        for vector in result.vectors:
+            console.print(" ".join(f"{value:.6g}" for value in vector.tolist()))
+        return
+    count, width = result.vectors.shape
+    console.print(f"{count:,} vectors of {width} numbers: {printable(str(result.out))} "
+                  f"({count / max(result.duration_s, 1e-9):,.0f} texts/s)")  # fmt: skip
+
+
+def _device(given: str, is_transformer: bool) -> str:
+    """The device of a transformer; word vectors need none, and no torch to choose it."""
+    if not is_transformer:
+        return "cpu"
+    from textssl.training.devices import chosen_device
+
+    return chosen_device(given)
+
+
+def _as_file(vectors: NDArray[np.float32], suffix: str) -> bytes:
+    if suffix == ".tsv":
+        return "".join("\t".join(f"{value:.6g}" for value in row) + "\n" for row in vectors.tolist()).encode()
+    if suffix == ".safetensors":
+        from safetensors.numpy import save
+
+        return bytes(save({"vectors": np.ascontiguousarray(vectors)}))
+    file = io.BytesIO()
+    np.save(file, vectors, allow_pickle=False)
+    return file.getvalue()

@@ -1,0 +1,184 @@
+"""Predict labels with probabilities for new texts, from a fine-tuned run: a table or text file in, a table out.
+
+Examples:
+  textssl predict runs/stars new.csv --out predictions.csv
+  textssl predict runs/stars new.csv --text body --out predictions.parquet
+  textssl predict runs/stars texts.txt                  a text on each line
+  textssl predict runs/stars "a fine film"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from textssl.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from textssl.finetuning.labels import Task
+
+THRESHOLD_SHOWN = 0.5
+TEXT_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted of one text.
+
+    Args:
+        place: its line or row in the file.
+        text: the text.
+        label: the most probable class; for multi_label all above 0.5, for regression the number as text.
+        probabilities: of every class by name; of regression the number itself.
+    """
+
+    place: int
+    text: str
+    label: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What is predicted of a file.
+
+    Args:
+        run: the classifier.
+        task: what its labels are.
+        place_name: what `Prediction.place` counts.
+        predictions: one for each text, in their order.
+        num_truncated: texts longer than the model, which were cut.
+        out: the file written, or None.
+    """
+
+    run: str
+    task: Task
+    place_name: str
+    predictions: tuple[Prediction, ...]
+    num_truncated: int
+    out: Path | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "run": self.run,
+            "task": self.task,
+            "num_truncated": self.num_truncated,
+            "out": None if self.out is None else str(self.out),
+            "predictions": [vars(each) for each in self.predictions],
+        }
+
+
+def predict(
+    run: str | Path,
+    source: str | Path,
+    *,
+    out: Path | None = None,
+    text: Sequence[str] = (),
+    text_pair: str | None = None,
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None,
+    encoding: str = "utf-8",
+    on_bad: Literal["error", "skip"] = "error",
+    device: str = "auto",
+) -> Predictions:
+    """Predict labels with probabilities.
+
+    Args:
+        run: a fine-tuned run, or a folder of a sequence classifier.
+        source: a table, a text file with a text on each line, or one text.
+        out: table to write: .csv, .tsv, .jsonl or .parquet; printed when left out.
+        text: columns of the texts; when left out, those that the run was trained on.
+        text_pair: column of the second text; when left out, that of the run.
+        format: of the table, where its name does not tell.
+        encoding: of text files.
+        on_bad: stop at the first faulty row, or skip them.
+        device: auto, cpu, cuda, cuda:N or mps.
+
+    Returns:
+        A label and the probabilities of each text.
+
+    Raises:
+        DataError: the run is none that classifies, or the file cannot be read.
+        UsageError: an option is out of range, or one text is given where two are needed.
+        ResourceError: the file cannot be written.
+    """
+    from textssl.commands._tables import OUTPUT_SUFFIXES, TableSettings, read_texts, table_bytes
+    from textssl.finetuning.classifier import open_classifier
+    from textssl.finetuning.objective import predict as probabilities_of
+    from textssl.storage import commit_file
+    from textssl.training.devices import chosen_device
+
+    if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
+    model, labels = open_classifier(run)
+    columns, pair = _columns_of(run, text, text_pair)
+    examples = read_texts(source, TableSettings(columns, pair, None, None, format, encoding, on_bad))
+    if (pair is None) != (examples.pairs is None):
+        raise UsageError(
+            f"{examples.source} holds one text in a row, the run was trained on two",
+            hint="Give a table with both columns; --text and --text-pair name them.",
+        )
+    chosen = chosen_device(device)
+    encoded = model.encode(examples.texts, examples.pairs)
+    found = probabilities_of(model.model.to(chosen), encoded, labels, pad_id=model.pad_id, device=chosen)
+    predictions = tuple(
+        Prediction(place, each, _label(labels.task, labels.names, row), dict(zip(labels.names, row, strict=True)))
+        for place, each, row in zip(examples.places, examples.texts, found.tolist(), strict=True)
+    )
+    result = Predictions(str(run), labels.task, examples.place_name, predictions, encoded.num_truncated, out)
+    if out is not None:
+        commit_file(out, table_bytes(out, *as_table(result)))
+    return result
+
+
+def as_table(result: Predictions) -> tuple[list[str], list[list[Any]]]:
+    """Column names and rows: place, text, label, then the probability of every class."""
+    names = list(result.predictions[0].probabilities) if result.predictions else []
+    probabilities = [] if result.task == "regression" else [f"p({name})" for name in names]
+    rows = [
+        [each.place, each.text, *([next(iter(each.probabilities.values()))] if result.task == "regression" else
+                                  [each.label, *each.probabilities.values()])]
+        for each in result.predictions
+    ]  # fmt: skip
+    return [result.place_name, "text", "prediction", *probabilities], rows
+
+
+def show(result: Predictions, console: Console) -> None:
+    """Print where the predictions are, or the predictions, the most probable class with its probability."""
+    from textssl.commands.base import print_table, printable
+
+    if result.num_truncated:
+        were = "text was" if result.num_truncated == 1 else "texts were"
+        console.print(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
+    if result.out is not None:
+        console.print(f"{len(result.predictions):,} predictions: {printable(str(result.out))}")
+        return
+    rows = []
+    for each in result.predictions:
+        text = each.text if len(each.text) <= TEXT_WIDTH else f"{each.text[: TEXT_WIDTH - 3]}..."
+        probability = "" if result.task != "single_label" else f"{max(each.probabilities.values()):.3f}"
+        rows.append([str(each.place), each.label, probability, text])
+    print_table(console, [result.place_name, "prediction", "probability", "text"], rows, right=(0, 2))
+
+
+def _columns_of(
+    run: str | Path, text: Sequence[str] | str, text_pair: str | None
+) -> tuple[tuple[str, ...], str | None]:
+    """The columns asked for, else those of the run."""
+    from textssl.run_folder import RunFolder
+
+    given = (text,) if isinstance(text, str) else tuple(text)
+    config = RunFolder.view(Path(run)).config() if RunFolder.is_run(Path(run)) else {}
+    return given or tuple(config.get("text", ("text",))), text_pair or config.get("text_pair")
+
+
+def _label(task: Task, names: Sequence[str], row: Sequence[float]) -> str:
+    if task == "regression":
+        return f"{row[0]:.4g}"
+    if task == "multi_label":
+        return ", ".join(name for name, probability in zip(names, row, strict=True) if probability >= THRESHOLD_SHOWN)
+    return names[max(range(len(row)), key=row.__getitem__)]

@@ -1,0 +1,188 @@
+"""Vectors of texts, from a transformer or from word vectors.
+
+Legend: N texts, B batch, T position, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textssl.errors import DataError, UsageError
+from textssl.finetuning.encoding import EncodedTexts, batches_by_length, encode_texts
+from textssl.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from textssl.text.tokenizer import Tokenizer
+    from textssl.word_vectors import WordVectors
+
+Pooling = Literal["mean", "cls"]
+MAX_TOKENS_OF_A_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """A transformer with its tokenizer.
+
+    Args:
+        model: an Encoder, a Decoder or a classifier over one.
+        tokenizer: its tokenizer.
+        path: its folder.
+    """
+
+    model: Any
+    tokenizer: Tokenizer
+    path: Path
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether positions see only those before them, so that the last one knows the text."""
+        from textssl.models.decoder import DecoderConfig
+
+        return isinstance(self.model.config, DecoderConfig)
+
+    @property
+    def pad_id(self) -> int:
+        """What fills up rows; any id will do where the tokenizer has none, since nothing looks at it."""
+        found = self.tokenizer.find("pad")
+        return 0 if found is None else found
+
+    @property
+    def length(self) -> int:
+        """The most positions."""
+        return int(self.model.config.length)
+
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, length: int | None = None
+    ) -> EncodedTexts:
+        """Texts as the rows of ids that the model reads."""
+        return encode_texts(
+            self.tokenizer,
+            texts,
+            pairs,
+            length=length or self.length,
+            first_id=None if self.is_decoder else self.tokenizer.cls_id,
+            separator_id=self.tokenizer.separator_id,
+        )
+
+
+def open_text_model(path: str | Path) -> TextModel:
+    """Open the transformer of a run or of a model folder.
+
+    Raises:
+        DataError: there is none; a run of word vectors is told apart.
+    """
+    from textssl.models.base_folder import is_model_folder, load_model
+
+    folder = model_folder(path)
+    if not is_model_folder(folder):
+        raise DataError(
+            "holds no transformer",
+            where=str(path),
+            hint="Train one first: textssl train masked_lm corpus.txt --out runs/lm --preset tiny",
+        )
+    model, tokenizer = load_model(folder)
+    return TextModel(model, tokenizer, folder)
+
+
+def open_source(source: Any) -> TextModel | WordVectors:
+    """What a path names: word vectors or a transformer; what is open already is passed on.
+
+    Raises:
+        DataError: nothing is there, or it is neither of the two.
+    """
+    from textssl.embeddings import Embeddings
+    from textssl.word_vectors import WordVectors
+
+    if isinstance(source, TextModel | WordVectors):
+        return source
+    folder = model_folder(source)
+    if folder.is_dir():
+        from textssl.models.base_folder import is_model_folder
+
+        if is_model_folder(folder):
+            return open_text_model(folder)
+    return Embeddings.load(source)
+
+
+def model_folder(path: str | Path) -> Path:
+    """The folder with the model: that of a run, or the folder itself.
+
+    Raises:
+        DataError: nothing is there, or the run has no model yet.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError("is missing: no run and no model folder", where=str(path), hint="Check the path.")
+    if not RunFolder.is_run(path):
+        return path
+    run = RunFolder.view(path)
+    if not run.model.is_dir():
+        state = run.status()["state"]
+        raise DataError(
+            f"has no model yet, the run is {state}", where=str(path), hint="Finish it: run its command again."
+        )
+    return run.model
+
+
+def embed_texts(
+    source: TextModel | WordVectors,
+    texts: Sequence[str],
+    *,
+    pooling: Pooling = "mean",
+    normalise: bool = True,
+    device: str = "cpu",
+) -> NDArray[np.float32]:
+    """A vector for each text.
+
+    Args:
+        source: a transformer, or word vectors, of which the mean over the words known is taken.
+        texts: N texts; what is longer than the model is cut.
+        pooling: mean over all positions, or the first one ([CLS]); of a decoder the last one.
+        normalise: make each vector one of unit length; zeros stay zeros.
+        device: of the transformer.
+
+    Returns:
+        float32 (N, D).
+
+    Raises:
+        UsageError: cls is asked of word vectors.
+    """
+    if isinstance(source, TextModel):
+        vectors = _hidden_means(source, source.encode(texts), pooling, device)
+    elif pooling == "cls":
+        raise UsageError("word vectors have no cls position, pooling must be mean")
+    else:
+        from textssl.evaluators.classification import average_vectors
+
+        vectors, _ = average_vectors(source, texts)
+    if normalise:
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+    return vectors
+
+
+def _hidden_means(source: TextModel, encoded: EncodedTexts, pooling: Pooling, device: str) -> NDArray[np.float32]:
+    import torch
+
+    from textssl.finetuning.objective import rectangle
+    from textssl.models.heads import last_positions, pooled
+
+    body = source.model.to(device).eval().model
+    found = np.zeros((len(encoded), source.model.config.width), dtype=np.float32)
+    with torch.inference_mode():
+        for rows in batches_by_length(encoded.lengths, MAX_TOKENS_OF_A_BATCH):
+            ids_BT, documents_BT = rectangle(encoded, rows, source.pad_id)
+            documents_BT = None if documents_BT is None else documents_BT.to(device)
+            ids_BT = ids_BT.to(device)
+            if pooling == "cls" and source.is_decoder:
+                vectors_BD = body(ids_BT, documents_BT=documents_BT, positions=last_positions(ids_BT, documents_BT))
+            else:
+                vectors_BD = pooled(body(ids_BT, documents_BT=documents_BT), documents_BT, pooling)
+            found[rows] = vectors_BD.float().cpu().numpy()
+    return found

@@ -1,0 +1,204 @@
+"""What the seeds of a fine-tuning share, and the training and scoring of one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from textssl.finetuning.classifier import Classifier, last_layer, new_classifier, open_classifier, save_classifier
+from textssl.finetuning.embedding import TextModel
+from textssl.finetuning.encoding import BatchPlan, EncodedTexts
+from textssl.finetuning.examples import Examples, limited
+from textssl.finetuning.labels import Labels, class_weights
+from textssl.finetuning.metrics import PRIMARY, decisions, scores_of
+from textssl.finetuning.objective import (
+    FineTuning,
+    HeadTuning,
+    LabelledTexts,
+    mean_loss,
+    outputs,
+    predict,
+    probabilities,
+)
+from textssl.finetuning.options import CLIP_NORM, WARMUP, FinetuneOptions
+from textssl.objectives.base import GradientParts, Optimisation
+from textssl.run_folder import RunFolder
+from textssl.training.notes import TrainSummary, Watched
+from textssl.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The labelled texts of a run, split.
+
+    Args:
+        train: what is learnt from.
+        dev: what decides when to stop, or None.
+        test: what is never looked at before the end, or None.
+    """
+
+    train: Examples
+    dev: Examples | None
+    test: Examples | None
+
+    def named(self) -> dict[str, Examples]:
+        """Those there are, by name."""
+        every = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {name: examples for name, examples in every.items() if examples is not None}
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """A classifier of one seed and what it scores.
+
+    Args:
+        seed: of order, initialisation, dropout and the draw of training rows.
+        folder: the run.
+        num_texts: it learnt from.
+        summary: how training went.
+        dev_scores: of the state that is kept; None without a dev set.
+        test_scores: None without a test set.
+        decided: what it says of the rows of dev and test, by the name of the set.
+    """
+
+    seed: int
+    folder: Path
+    num_texts: int
+    summary: TrainSummary
+    dev_scores: dict[str, float] | None
+    test_scores: dict[str, float] | None
+    decided: dict[str, NDArray[Any]]
+
+
+class Study:
+    """All that the seeds of a run share: model, labels, encoded sets.
+
+    Args:
+        source: the pre-trained model.
+        sets: the labelled texts.
+        labels: what they mean.
+        options: how to train.
+        length: most tokens of a text.
+    """
+
+    def __init__(self, source: TextModel, sets: Sets, labels: Labels, options: FinetuneOptions, *, length: int) -> None:
+        self.source = source
+        self.sets = sets
+        self.labels = labels
+        self.options = options
+        self.length = length
+        self.targets = {name: labels.encode(examples) for name, examples in sets.named().items()}
+        self.encoded = {name: self._encode(examples) for name, examples in sets.named().items()}
+
+    def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
+        """Train, or go on, or take the classifier that is finished; then score it."""
+        train, encoded, targets = self.training_rows(seed)
+        finished = run.status()["state"] == "finished"
+        if finished:
+            summary = TrainSummary.from_json(run.status()["summary"])
+        else:
+            summary = self._fit(seed, encoded, targets, run, progress)
+        model, labels = open_classifier(run.model)
+        model.model.to(self.options.device)
+        found = {name: self._predicted(model, labels, name) for name in ("dev", "test") if name in self.encoded}
+        scores = {name: each[0] for name, each in found.items()}
+        decided: dict[str, NDArray[Any]] = {name: each[1] for name, each in found.items()}
+        return SeedResult(seed, run.path, len(train), summary, scores.get("dev"), scores.get("test"), decided)
+
+    def training_rows(self, seed: int) -> tuple[Examples, EncodedTexts, NDArray[Any]]:
+        """What a seed learns from: all rows, or those that it draws."""
+        train, limit = self.sets.train, self.options.train_limit
+        if limit is None or limit == len(train):
+            return train, self.encoded["train"], self.targets["train"]
+        classes = self.targets["train"] if self.labels.task == "single_label" else None
+        drawn = limited(train, size=limit, classes=classes, seed=seed)
+        return drawn, self._encode(drawn), self.labels.encode(drawn)
+
+    def _encode(self, examples: Examples) -> EncodedTexts:
+        return self.source.encode(examples.texts, examples.pairs, length=self.length)
+
+    def _fit(
+        self, seed: int, encoded: EncodedTexts, targets: NDArray[Any], run: RunFolder, progress: Progress
+    ) -> TrainSummary:
+        from textssl.training.gradient_task import GradientTask
+        from textssl.training.trainer import Trainer
+
+        options, labels, pad_id = self.options, self.labels, self.source.pad_id
+        weights = class_weights(labels, targets) if options.class_weights == "balanced" else None
+        texts = LabelledTexts(encoded, targets, labels, pad_id=pad_id, class_weights=weights)
+        num_epochs = options.chosen_epochs(len(texts))
+        plan = BatchPlan(encoded.lengths, batch_size=options.batch, num_epochs=num_epochs, seed=seed)
+        model = new_classifier(self.source, labels, pooling=options.pooling, dropout=options.dropout, seed=seed)
+        model.to(options.device)
+        objective = self._objective(model, texts, plan)
+        parts = GradientParts(objective, model, optimisation_of(options))
+        task: GradientTask[Any, Any] = GradientTask(parts, device=options.device, seed=seed, note=progress.message)
+        trainer = Trainer(
+            task,
+            run,
+            config=dataclasses.replace(
+                options,
+                evaluate_every=options.chosen_evaluations(num_epochs, plan.num_steps),
+                patience=options.patience if self.sets.dev is not None else None,
+            ),
+            evaluate=self._evaluation(model),
+            progress=progress,
+            export=partial(save_classifier, run.model, model, self.source, labels),
+            watched=Watched(PRIMARY[labels.task], "higher"),
+        )
+        try:
+            return trainer.run()
+        finally:
+            task.close()
+
+    def _objective(self, model: Classifier, texts: LabelledTexts, plan: BatchPlan) -> FineTuning:
+        if self.options.method == "full":
+            return FineTuning(texts, plan)
+        model.requires_grad_(False)
+        last_layer(model).requires_grad_(True)
+        features = outputs(model, texts.encoded, pad_id=texts.pad_id, device=self.options.device, what="features")
+        return HeadTuning(texts, plan, features_ND=features)
+
+    def _evaluation(self, model: Classifier) -> Callable[[], dict[str, float]] | None:
+        """Scores the dev set; of a frozen model its vectors are computed once. None without a dev set."""
+        if self.sets.dev is None:
+            return None
+        encoded, pad_id, device = self.encoded["dev"], self.source.pad_id, self.options.device
+        if self.options.method == "full":
+            return lambda: self._dev_scores(outputs(model, encoded, pad_id=pad_id, device=device))
+        features_ND = outputs(model, encoded, pad_id=pad_id, device=device, what="features").to(device)
+        return lambda: self._dev_scores(last_layer(model)(features_ND).detach().cpu())
+
+    def _dev_scores(self, logits: Tensor) -> dict[str, float]:
+        targets, found = self.targets["dev"], probabilities(logits, self.labels)
+        scores = scores_of(self.labels.task, targets, decisions(self.labels.task, found))
+        return {**scores, "loss_nats": mean_loss(self.labels, found, targets)}
+
+    def _predicted(self, model: TextModel, labels: Labels, name: str) -> tuple[dict[str, float], NDArray[Any]]:
+        encoded, pad_id = self.encoded[name], model.pad_id
+        found = predict(model.model, encoded, labels, pad_id=pad_id, device=self.options.device)
+        decided = decisions(labels.task, found)
+        return scores_of(labels.task, self.targets[name], decided), decided
+
+
+def optimisation_of(options: FinetuneOptions) -> Optimisation:
+    """AdamW with a linear schedule, the gradient of the mean loss clipped at 1."""
+    return Optimisation(
+        method="adamw",
+        learning_rate=options.chosen_learning_rate(),
+        weight_decay=options.weight_decay,
+        betas=(0.9, 0.999),
+        schedule="linear",
+        warmup=WARMUP,
+        clip_norm=CLIP_NORM,
+        reduction="mean",
+        precision=options.precision,
+        layer_decay=options.layer_decay,
+    )

@@ -1,0 +1,71 @@
+"""What a method gives to be trained by gradients: batches that are functions of their number, and their loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, Self, TypeVar
+
+import torch
+from torch import nn
+
+from textssl.losses.core import LossTensor
+
+
+class Batch(Protocol):
+    """What an objective makes for one step, on the CPU; best a dataclass of tensors and other values."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same batch on a device."""
+        ...
+
+
+ModelT = TypeVar("ModelT", bound=nn.Module, contravariant=True)
+BatchT = TypeVar("BatchT", bound=Batch)
+
+
+class GradientObjective(Protocol[ModelT, BatchT]):
+    """What a method gives to be trained by gradients; see the `Task` protocol for the counters."""
+
+    @property
+    def unit(self) -> str:
+        """What is counted, in the plural."""
+        ...
+
+    @property
+    def num_steps(self) -> int:
+        """Batches in all epochs."""
+        ...
+
+    @property
+    def additive(self) -> bool:
+        """Whether the loss of a batch is the sum of the losses of its parts."""
+        ...
+
+    @property
+    def flops_per_unit(self) -> float | None:
+        """Arithmetic operations of the model for one unit, forward and backward, or None where nobody counts them."""
+        ...
+
+    def units_before(self, step: int) -> int:
+        """Units scheduled before a step."""
+        ...
+
+    def epoch(self, step: int) -> float:
+        """Epochs that are over before a step, with fraction."""
+        ...
+
+    def batch(self, step: int, part: int, num_parts: int) -> BatchT:
+        """One of `num_parts` slices of the batch of a step, a pure function; called from several threads at once."""
+        ...
+
+    def loss(self, model: ModelT, batch: BatchT) -> LossTensor:
+        """The summed loss of a batch, in nats, and its count."""
+        ...
+
+    def evaluation(self) -> Iterator[BatchT] | None:
+        """The batches of an evaluation, the same every time, or None when nothing is held back."""
+        ...
+
+    def scores(self, loss: LossTensor) -> dict[str, float]:
+        """The summed loss of an evaluation by names: "loss_nats" and what follows from it."""
+        ...

@@ -1,0 +1,41 @@
+"""How a run went, and what ended it."""
+
+from __future__ import annotations
+
+from textssl.training.budget import TrainerConfig
+from textssl.training.notes import Notes, TrainSummary
+from textssl.training.task import Task
+
+
+def summarised(notes: Notes, task: Task, config: TrainerConfig, *, elapsed_s: float) -> TrainSummary:
+    """What is left of the notes at the end of a run."""
+    best = notes.best_step if config.patience is not None else None
+    return TrainSummary(
+        steps=notes.step,
+        epochs=task.epoch(notes.step),
+        unit=task.unit,
+        units=notes.units,
+        elapsed_s=elapsed_s,
+        epoch_losses=tuple(notes.epoch_losses),
+        loss_nats=notes.last_epoch_loss,
+        ended_by=_ended_by(notes, task, config),
+        scores=dict(notes.scores if best is None else notes.best_scores),
+        best_step=best,
+    )
+
+
+def has_lost_patience(notes: Notes, config: TrainerConfig) -> bool:
+    """Whether enough evaluations in a row brought nothing better."""
+    return config.patience is not None and notes.num_worse >= config.patience
+
+
+def _ended_by(notes: Notes, task: Task, config: TrainerConfig) -> str:
+    if notes.step >= task.num_steps:
+        return "epochs"
+    if has_lost_patience(notes, config):
+        return "patience"
+    if config.max_steps is not None and notes.step >= config.max_steps:
+        return "max_steps"
+    if config.max_units is not None and task.units_before(notes.step) >= config.max_units:
+        return "max_units"
+    return "max_minutes" if config.max_minutes is not None else "max_steps"
