@@ -1,4 +1,4 @@
-# make demo: a first look, in an environment with the base install only.   make test: everything that must hold.
+# make demo: a first look, in an environment of its own.   make test: everything that must hold.
 PYTHON ?= python3
 CONSTRAINTS ?= .ci/constraints.txt
 TEST_ENV := .venv
@@ -10,7 +10,7 @@ PIP_OPTIONS := --quiet --disable-pip-version-check
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
-demo: $(DEMO_ENV)/ready  ## train on an embedded corpus, print analogies, draw the figure
+demo: $(DEMO_ENV)/ready  ## two minutes: word vectors, a small language model, fine-tuning; answers, scores, figures
 	$(DEMO_ENV)/bin/textssl demo
 
 test: lint types unit  ## ruff, mypy and all tests
@@ -35,5 +35,5 @@ $(TEST_ENV)/ready: pyproject.toml $(CONSTRAINTS)
 
 $(DEMO_ENV)/ready: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv --clear $(DEMO_ENV)
-	$(DEMO_ENV)/bin/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) --editable .
+	$(DEMO_ENV)/bin/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) --editable '.[torch]'
 	@touch $@

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.markdown import between, footer, markdown, mean
 from benchmarks.peers import CAN_DO, OURS, SETTINGS
+from benchmarks.tables_networks import NETWORK_TABLES
 from benchmarks.targets import targets
 
 Results = dict[str, Any]
@@ -189,4 +190,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "scaling": _scaling,
     "kills": _kills,
     "profile_kernel": _profile,
+    **NETWORK_TABLES,
 }

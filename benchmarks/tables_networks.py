@@ -1,0 +1,79 @@
+"""The tables of README.md about transformers; see `tables`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.markdown import footer, markdown
+
+Results = dict[str, Any]
+WORDS = {True: "yes", False: "no"}
+
+
+def _kills(results: Results) -> str:
+    result = results.get("transformer_kills")
+    if result is None:
+        return ""
+    trainings = result["trainings"]
+    keys = [key for key, value in next(iter(trainings.values())).items() if isinstance(value, int)]
+    rows = [
+        [key.replace("_", " "), *(str(counted[key]) for counted in trainings.values()), f"**{result[key]}**"]
+        for key in keys
+    ]
+    return markdown(["", *trainings, "all"], rows) + footer(result)
+
+
+def _gpu(results: Results) -> str:
+    result = results.get("gpu")
+    if result is None:
+        return ""
+    cases = result["cases"]
+    rows = [row for name, case in cases.items() if "sweep" in case for row in _speeds(name, case)]
+    columns = ["", "parameters", "rows of a step", "tokens/s", "utilisation", "memory, GB"]
+    return "\n\n".join([markdown(columns, rows), *_gpu_lines(cases)]) + footer(result)
+
+
+def _speeds(name: str, case: dict[str, Any]) -> list[list[str]]:
+    label, size = name.replace("_", " "), f"{case['parameters'] / 1e6:.1f} M"
+    rows = []
+    for each in case["sweep"]:
+        if "error" in each:
+            rows.append([label, size, str(each["rows"]), each["error"].splitlines()[0][:60], "", ""])
+            continue
+        peak = "-" if each["peak_gb"] is None else f"{each['peak_gb']:.1f}"
+        share = "-" if each["utilisation"] is None else f"{each['utilisation']:.1%}"
+        rows.append([label, size, str(each["rows"]), f"{each['tokens_per_s']:,.0f}", share, peak])
+    return rows
+
+
+def _gpu_lines(cases: dict[str, Any]) -> list[str]:
+    """What else was found: the limits of the device, attention, resume and word vectors, and what failed."""
+    lines = []
+    limits = cases.get("ceilings", {})
+    if limits.get("peak_flops"):
+        lines.append(
+            f"{limits['name']}: peak {limits['peak_flops'] / 1e12:,.3g} Tflop/s, a large product reaches "
+            f"{limits['product_flops'] / 1e12:,.3g}, a copy {limits['copy_bytes_per_s'] / 1e9:,.0f} GB/s."
+        )
+    for name, case in cases.items():
+        if "resumed_equals_uninterrupted" in case:
+            resumed, twice = case["resumed_equals_uninterrupted"], case["two_runs_are_equal"]
+            lines.append(
+                f"{name.replace('_', ' ')}: the resumed run equals the uninterrupted one to the last bit: "
+                f"{WORDS[resumed]}; two uninterrupted ones equal each other: {WORDS[twice]}."
+            )
+        if "error" in case:
+            lines.append(f"{name.replace('_', ' ')}: {case['error'].splitlines()[0][:200]}")
+    attention = {name: case for name, case in cases.get("attention", {}).items() if name != "backends"}
+    if attention and "error" not in attention:
+        rows = [[name, *(_kernel(kernels[key]) for key in kernels)] for name, kernels in attention.items()]
+        lines.append(markdown(["attention, ms (largest difference)", *next(iter(attention.values()))], rows))
+    return lines
+
+
+def _kernel(measured: dict[str, Any]) -> str:
+    return "-" if "error" in measured else f"{measured['ms']:.2f} ({measured['largest_difference']:.0e})"
+
+
+NETWORK_TABLES: dict[str, Callable[[Results], str]] = {"transformer_kills": _kills, "gpu": _gpu}
