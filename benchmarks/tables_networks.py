@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from benchmarks.markdown import footer, markdown
+from benchmarks.markdown import between, footer, markdown
+from benchmarks.peers import OURS
 
 Results = dict[str, Any]
 WORDS = {True: "yes", False: "no"}
+
+
+def _speed(objective: str, results: Results) -> str:
+    result = results.get(f"transformer_speed_{objective}")
+    if result is None:
+        return ""
+    rows = [
+        [name, between(speed, "{:,.0f}"), "1" if name == OURS else between(result["ratios"][name], "{:.2f}")]
+        for name, speed in result["tokens_per_s"].items()
+    ]
+    return markdown([f"{objective}, tiny", "tokens/s", "our speed over theirs"], rows) + footer(result)
 
 
 def _kills(results: Results) -> str:
@@ -76,4 +89,9 @@ def _kernel(measured: dict[str, Any]) -> str:
     return "-" if "error" in measured else f"{measured['ms']:.2f} ({measured['largest_difference']:.0e})"
 
 
-NETWORK_TABLES: dict[str, Callable[[Results], str]] = {"transformer_kills": _kills, "gpu": _gpu}
+NETWORK_TABLES: dict[str, Callable[[Results], str]] = {
+    "speed_masked_lm": partial(_speed, "masked_lm"),
+    "speed_next_token": partial(_speed, "next_token"),
+    "transformer_kills": _kills,
+    "gpu": _gpu,
+}
