@@ -38,6 +38,10 @@ time; with 1,200 x 8,192 scores, 3 tiles took 2 to 8 % less time than 1, and 12 
 TILE_MIN_ROWS = 256
 """Smaller tiles are slow: each one reads and writes the whole gradient of the keys."""
 DEVICE_TILE_SCORES = 2**28
+BLOCKED_ABOVE_ENTRIES = 2**20
+PRODUCT_BLOCK = 512
+"""MKL makes a product with a long side in one go at half of its speed: of 410 x 8,192 entries 55 to 75 Gflop/s, in
+blocks of 512 columns 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +289,21 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     half = right.dtype if left.dtype.itemsize > right.dtype.itemsize else left.dtype
     if half.itemsize < 4:
         return torch.mm(left.to(half), right.to(half), out_dtype=torch.float32)
+    if left.device.type == "cpu" and len(left) * right.shape[1] > BLOCKED_ABOVE_ENTRIES:
+        return _product_in_blocks(left, right)
     return left @ right
+
+
+def _product_in_blocks(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right by blocks along the longer side of the result."""
+    made = left.new_empty(len(left), right.shape[1])
+    if len(left) >= right.shape[1]:
+        for rows, target in zip(left.split(PRODUCT_BLOCK), made.split(PRODUCT_BLOCK), strict=True):
+            torch.mm(rows, right, out=target)
+    else:
+        for columns, target in zip(right.split(PRODUCT_BLOCK, 1), made.split(PRODUCT_BLOCK, 1), strict=True):
+            torch.mm(left, columns, out=target)
+    return made
 
 
 def _half_of(device: torch.device) -> torch.dtype | None:
