@@ -120,6 +120,8 @@ def _ours(arguments: argparse.Namespace, options: dict[str, Any], work: Path, pr
     out = work / "ours"
     train_textssl(arguments, {**options, "max_minutes": arguments.minutes}, out)
     summary = json.loads((out / "STATUS").read_text(encoding="utf-8"))["summary"]
+    if arguments.keep is not None:
+        shutil.copytree(out, arguments.keep)
     return _told(OURS, prepared, out / "model", summary["steps"], summary["units"], summary["elapsed_s"])
 
 
@@ -154,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--validation-rows", type=int, default=2_048, help="of the documents held back (2,048)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="a folder to make, with the run of textssl")
     parser.add_argument("--work", type=Path, help="folder for temporary files")
     parser.add_argument("--results", type=Path, default=RESULTS)
     return parser
