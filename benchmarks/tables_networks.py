@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from benchmarks.markdown import between, footer, markdown
+from benchmarks.few_labels_data import TASKS
+from benchmarks.markdown import between, footer, markdown, mean
 from benchmarks.peers import OURS
 
 Results = dict[str, Any]
@@ -22,6 +23,43 @@ def _speed(objective: str, results: Results) -> str:
         for name, speed in result["tokens_per_s"].items()
     ]
     return markdown([f"{objective}, tiny", "tokens/s", "our speed over theirs"], rows) + footer(result)
+
+
+def _minutes(objective: str, results: Results) -> str:
+    result = results.get(f"transformer_minutes_{objective}")
+    if result is None:
+        return ""
+    trained, setting = result["contestants"], result["setting"]
+    in_bytes = any("bits_per_byte" in scores for scores in trained.values())
+    rows = []
+    for name, scores in {**trained, **result["baselines"]}.items():
+        row = [
+            name,
+            *(f"{scores[key]:,.0f}" if key in scores else "" for key in ("steps", "tokens_per_s", "trained_s")),
+        ]
+        row += [f"{scores['loss_nats']:.3f}", f"{scores['bits_per_byte']:.3f}" if in_bytes else ""]
+        rows.append(row if in_bytes else row[:-1])
+    columns = [f"{objective}, {setting['minutes']:g} minutes", "steps", "tokens/s", "s", "loss, nats a token"]
+    return markdown([*columns, *(["bits per byte"] if in_bytes else [])], rows) + footer(result)
+
+
+def _few_labels(task: str, results: Results) -> str:
+    """Methods by numbers of labels; a number that was not measured is left out."""
+    found = [results[name] for size in TASKS[task].sizes if (name := f"few_labels_{task}_{size}") in results]
+    if not found:
+        return ""
+    methods = list(dict.fromkeys(name for result in found for name in result["methods"]))
+    rows = [[name, *(_per_cent(result["methods"].get(name)) for result in found)] for name in methods]
+    rows.append(["standard error of the test", *(f"{100 * result['standard_error_of_test']:.1f}" for result in found)])
+    columns = [TASKS[task].title, *(f"{result['labels']:,} labels, {result['seeds']} seeds" for result in found)]
+    return markdown(columns, rows) + footer(found[-1])
+
+
+def _per_cent(score: dict[str, Any] | None) -> str:
+    """Mean and deviation; a method on which the seed has no influence has none."""
+    if score is None:
+        return "-"
+    return mean({**score, "all": range(score["seeds"] if score["deviation"] else 1)}, "{:.1f}", 100)
 
 
 def _kills(results: Results) -> str:
@@ -92,6 +130,9 @@ def _kernel(measured: dict[str, Any]) -> str:
 NETWORK_TABLES: dict[str, Callable[[Results], str]] = {
     "speed_masked_lm": partial(_speed, "masked_lm"),
     "speed_next_token": partial(_speed, "next_token"),
+    "minutes_masked_lm": partial(_minutes, "masked_lm"),
+    "minutes_next_token": partial(_minutes, "next_token"),
+    **{f"few_labels_{task}": partial(_few_labels, task) for task in TASKS},
     "transformer_kills": _kills,
     "gpu": _gpu,
 }

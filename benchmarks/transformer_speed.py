@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import RESULTS, in_turn, ratios, run_process, say, spread, write_result
+from benchmarks.measure import RESULTS, in_turn, ratios, say, spread, write_result
+from benchmarks.peers import OURS
+from benchmarks.transformer_peers import peer_settings, prepared_objective, save_start, train_peer, train_textssl
 
-PEER_SCRIPT = Path(__file__).with_name("transformers_peer.py")
-OURS = "textssl"
 VARIANTS: dict[str, dict[str, Any]] = {
     "transformers, float32": {"precision": "float32"},
     "transformers, bfloat16": {"precision": "bfloat16"},
@@ -48,14 +46,13 @@ def main() -> None:
 
 
 def _measure(arguments: argparse.Namespace, work: Path) -> None:
-    options = {"preset": "tiny", "learning_rate": arguments.learning_rate, "seed": 1, "threads": arguments.threads,
-               "limit": arguments.documents}  # fmt: skip
-    prepared = _prepared(arguments, options, work)
+    options = {"preset": "tiny", "learning_rate": arguments.learning_rate, "limit": arguments.documents}
+    prepared = prepared_objective(arguments, {**options, "seed": 1, "threads": arguments.threads}, work / "store")
     batch = prepared.config.batch_rows
-    start = work / "start"
-    _save_start(prepared, start)
-    np.save(work / "rows.npy", _rows(prepared, arguments.steps * batch))
-    settings = _peer_settings(arguments, prepared, work, start, batch)
+    start, rows = work / "start", work / "rows.npy"
+    save_start(prepared, start)
+    np.save(rows, _rows(prepared, arguments.steps * batch))
+    settings = peer_settings(arguments, prepared.config, start=start, rows=rows, work=work / "peer")
     variants = {name: change for name, change in VARIANTS.items() if name in arguments.variants}
     contestants = {OURS: _ours(arguments, options, work)}
     if arguments.peer_python is None:
@@ -80,24 +77,6 @@ def _measure(arguments: argparse.Namespace, work: Path) -> None:
     )  # fmt: skip
 
 
-def _prepared(arguments: argparse.Namespace, options: Mapping[str, Any], work: Path) -> Any:
-    """The objective of textssl with the corpus read, in this process: for its rows and its first weights."""
-    from textssl import registry
-    from textssl.commands._train_options import resolve_options
-    from textssl.commands.train import prepared_by
-
-    method: Any = registry.load("objectives", arguments.objective)
-    given = {**options, "device": "cpu", "cache": work / "store"}
-    resolved, config = resolve_options(arguments.objective, method, given)
-    return prepared_by(method, str(arguments.text), config, resolved)
-
-
-def _save_start(prepared: Any, folder: Path) -> None:
-    from textssl.models.base_folder import save_model
-
-    save_model(folder, prepared.model, prepared.corpus.tokenizer)
-
-
 def _rows(prepared: Any, count: int) -> np.ndarray:
     """The first rows in the order of the first epoch, without the position that next_token has more."""
     order = prepared.order
@@ -105,26 +84,12 @@ def _rows(prepared: Any, count: int) -> np.ndarray:
     return np.asarray(prepared.training.rows(numbers).ids_BT[:, : prepared.config.length])
 
 
-def _peer_settings(arguments: argparse.Namespace, prepared: Any, work: Path, start: Path, batch: int) -> dict[str, Any]:
-    config = prepared.config
-    return {
-        "model": str(start), "rows": str(work / "rows.npy"), "objective": arguments.objective, "batch": batch,
-        "learning_rate": config.learning_rate, "warm_up_share": config.warmup, "weight_decay": config.weight_decay,
-        "beta2": config.beta2, "mask_rate": getattr(config, "mask_rate", 0.0), "threads": arguments.threads,
-        "seed": 1, "max_steps": arguments.steps, "work": str(work / "peer"),
-    }  # fmt: skip
-
-
 def _ours(arguments: argparse.Namespace, options: Mapping[str, Any], work: Path) -> Callable[[int], dict[str, Any]]:
     def run(number: int) -> dict[str, Any]:
         out = work / f"ours-{number}"
-        flags = {**options, "seed": number + 1, "cache": work / "store", "max_steps": arguments.steps, "device": "cpu",
+        asked = {**options, "seed": number + 1, "cache": work / "store", "max_steps": arguments.steps,
                  "checkpoint_every": "1h", "evaluate_every": f"{arguments.steps}steps"}  # fmt: skip
-        words = [word for name, value in flags.items() for word in ("--" + name.replace("_", "-"), str(value))]
-        run_process(
-            [sys.executable, "-m", "textssl", "train", arguments.objective, arguments.text, "--out", out, *words],
-            environment=_threads(arguments),
-        )
+        train_textssl(arguments, asked, out)
         return _from_metrics(out / "metrics.jsonl", arguments.steps)
 
     return run
@@ -145,16 +110,11 @@ def _peer(arguments: argparse.Namespace, settings: dict[str, Any]) -> Callable[[
 
     def run(number: int) -> dict[str, Any]:
         asked = {**settings, "seed": number + 1, "max_steps": few}
-        done = run_process([arguments.peer_python, PEER_SCRIPT, json.dumps(asked)], environment=_threads(arguments))
-        told = json.loads(done.output.strip().splitlines()[-1])
+        told = train_peer(arguments, asked)
         late = [loss for step, loss in told["losses"] if step > arguments.steps * (1 - LAST_SHARE)]
         return {"tokens_per_s": told["tokens_per_s"], "last_loss": statistics.fmean(late) if late else None}
 
     return run
-
-
-def _threads(arguments: argparse.Namespace) -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
 
 
 def _parser() -> argparse.ArgumentParser:

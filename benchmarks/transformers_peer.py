@@ -5,7 +5,7 @@ python transformers_peer.py SETTINGS_JSON
 Settings: model (folder with a config.json; its weights are used too, so both start alike), rows (npy of token ids, one
 row per example), objective ("masked_lm" | "next_token"), batch, max_steps or minutes, learning_rate, warm_up_steps,
 weight_decay, precision ("float32" | "bfloat16"), sparse_prediction, threads, seed, skip_steps (left out of the speed),
-evaluation (npz with ids, positions, targets, num_bytes; or none).
+evaluation (npz with ids, positions, targets, num_bytes; or none), save (folder for the trained model, or none).
 
 The Trainer and its own collator are used as their documentation shows; logging is every 10 steps.
 """
@@ -74,6 +74,7 @@ def train(settings: dict[str, Any]) -> dict[str, Any]:
     collator = DataCollatorForLanguageModeling(
         tokenizer, mlm=masked, **({"mlm_probability": settings["mask_rate"]} if masked else {})
     )
+    begin = time.perf_counter()
     steps = settings.get("max_steps") or _steps_in_time(settings, model, collator)
     clock = Clock()
     trainer = Trainer(
@@ -84,11 +85,15 @@ def train(settings: dict[str, Any]) -> dict[str, Any]:
         callbacks=[clock],
     )
     trainer.train()
+    trained_s = time.perf_counter() - begin
+    if settings.get("save"):
+        model.save_pretrained(settings["save"])
     skip = min(settings.get("skip_steps", 5), len(clock.ends) - 1)
     tokens = settings["batch"] * Rows(settings["rows"]).rows.shape[1]
     step_s = np.diff(np.array(clock.ends))[skip - 1 if skip else 0 :]
     return {
         "steps": steps,
+        "trained_s": trained_s,
         "tokens_per_s": tokens / float(np.median(step_s)),
         "losses": [[entry["step"], entry["loss"]] for entry in trainer.state.log_history if "loss" in entry],
         **(_evaluated(model, settings) if settings.get("evaluation") else {}),

@@ -20,8 +20,9 @@ from benchmarks.word_vectors_speed import keep_time
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = {
-    *("__init__", "collation_peer", "gensim_peer", "gpu_cases", "gpu_training", "killing", "markdown", "measure"),
-    *("peers", "tables", "tables_networks", "targets", "targets_networks", "transformers_peer"),
+    *("__init__", "collation_peer", "few_labels_data", "gensim_peer", "gpu_cases", "gpu_training", "killing"),
+    *("markdown", "measure", "peers", "tables", "tables_networks", "targets", "targets_networks"),
+    *("transformer_peers", "transformers_peer"),
 }
 SCRIPTS = sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py") if file.stem not in LIBRARY)
 JOB = Job(Path("text"), Path("target"), epochs=3, threads=2, seed=7)
