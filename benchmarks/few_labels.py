@@ -34,17 +34,13 @@ from benchmarks.few_labels_data import (
 from benchmarks.measure import RESULTS, say, write_result
 
 UNLABELLED = "unlabelled.jsonl"
-FULL: dict[int, dict[str, Any]] = {
-    200: {"epochs": 15, "batch": 16, "evaluate_every": "40steps", "patience": 4},
-    2_000: {"epochs": 6, "evaluate_every": "63steps"},
-    20_000: {"epochs": 3, "evaluate_every": "200steps", "patience": 4},
-}
-"""Options of fine-tuning up to so many labels, found on dev sets."""
-PROBE: dict[str, Any] = {"method": "probe"}
+OPTIONS: dict[str, dict[str, Any]] = {"pretrained": {}, "untrained": {}, "probe": {"method": "probe"}}
+"""What differs from the defaults of `textssl finetune`; --set and --epochs change more, but nothing of the probe."""
 PROTOCOL = (
     f"Labels drawn by the seed, classes in their proportions, the same for all methods; {DEV_ROWS:,} other rows decide "
-    "when networks stop, and decided their options, which are the same pre-trained and untrained; the other methods do "
-    "not look at them. Pre-training read the training texts of both tasks without labels, and Wikipedia. SST-2: the "
+    "when networks stop, pre-trained and untrained alike; the other methods do not look at them. Options of networks "
+    "are the defaults of textssl finetune where the command sets none. Pre-training read the training texts of both "
+    "tasks without labels (the dev set's too), and Wikipedia if it was given. SST-2: the "
     "test is GLUE's dev set, whole sentences; training rows are phrases. 2 texts of AG News' training rows stand in "
     "its test. Per cent right, mean and standard deviation over seeds; untrained weights are those of one seed."
 )
@@ -97,7 +93,7 @@ def _measure(arguments: argparse.Namespace, name: str, size: int, tables: Tables
     methods: dict[str, Any] = {}
     options, seconds, texts = {}, {}, 0
     for contestant in arguments.contestants:
-        asked = {**options_of(contestant, size), **_given(arguments), "seeds": seeds}
+        asked = {**OPTIONS[contestant], **({} if contestant == "probe" else _given(arguments)), "seeds": seeds}
         model = untrained if contestant == "untrained" else arguments.model
         begin = time.perf_counter()
         found = _fine_tuned(arguments, f"{name}-{size}-{contestant}", model, tables, size, asked, first=not methods)
@@ -131,13 +127,6 @@ def _fine_tuned(
     vectors = {"vectors": arguments.vectors} if first and arguments.vectors else {}
     return finetune(model, tables.train, out=out, dev=tables.dev, device="cpu", checkpoint_every="10m",
                     **test, **vectors, **limit, **options)  # fmt: skip
-
-
-def options_of(contestant: str, size: int) -> dict[str, Any]:
-    """The options of fine-tuning for a number of labels; those of the most labels for more."""
-    if contestant == "probe":
-        return dict(PROBE)
-    return dict(FULL[min((most for most in FULL if size <= most), default=max(FULL))])
 
 
 def methods_of(found: Any, contestant: str, seeds: int) -> dict[str, dict[str, Any]]:
