@@ -2,7 +2,7 @@
 
     spread   sqrt(D) x the deviation of unit vectors over the images, mean over dimensions   1 healthy, 0 collapsed
     cosine   mean over the pairs of different images                                         0 healthy, 1 collapsed
-    rank     exp of the entropy of the singular values, divided by their sum                 min(N, D) at most, 1 collapsed
+    rank     exp of the entropy of the singular values over their sum                       up to min(N, D), 1 collapsed
     use      exp of the entropy of the mean assignment to K prototypes, over K               1 healthy, 1 / K collapsed
 
 Images whose vectors do not vary at all count as fully collapsed, be they zeros or no numbers. Legend: N images, D width
