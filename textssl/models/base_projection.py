@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
@@ -17,8 +18,9 @@ from torch.nn import functional as F
 
 from textssl.errors import UsageError, did_you_mean
 from textssl.models.base import check_at_least
-from textssl.models.base_images import initialise_network
+from textssl.models.base_images import CONFIG, PROJECTOR_WEIGHTS, initialise_network, load_state, read_part
 from textssl.models.base_norm import BatchNorm1d
+from textssl.models.base_weights import read_object
 
 Norm = Literal["affine", "plain", "none"]
 Activation = Literal["relu", "gelu"]
@@ -130,6 +132,24 @@ def initialise_parts(parts: Mapping[str, nn.Module], *, seed: int) -> None:
         initialise_network(part, seed=seed, prefix=f"{name}.")
         if isinstance(part, Prototypes):
             part.normalise()
+
+
+def load_projector(folder: Path) -> Projector | None:
+    """The projector of a saved network in float32 on the CPU, in evaluation mode; None where it was saved without.
+
+    Args:
+        folder: what `base_images.save_image_model` wrote.
+
+    Raises:
+        DataError: a file is missing or damaged, or the files do not fit each other.
+    """
+    options = read_object(Path(folder) / CONFIG).get("projector")
+    if options is None:
+        return None
+    projector: Projector = read_part(Path(folder), options, lambda given: Projector(**given))
+    load_state(Path(folder) / PROJECTOR_WEIGHTS, projector)
+    projector.eval()
+    return projector
 
 
 def _norm(name: Norm, width: int) -> list[nn.Module]:
