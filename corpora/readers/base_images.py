@@ -122,7 +122,8 @@ def field_of(fields: Sequence[str], given: str, option: str, where: str) -> str:
     for name in (given, f"{given}s"):
         if name in fields:
             return name
-    hint = did_you_mean(given, fields)
+    holding = [field for field in fields if given in field]
+    hint = f"did you mean {' or '.join(holding[:3])}?" if holding else did_you_mean(given, fields)
     raise CorpusError(
         f"no field {given!r} or {given + 's'!r}; the fields are: {listed(fields)}",
         where=where,

@@ -105,7 +105,7 @@ def _corpora() -> "tuple[Entry, ...]":
     import corpora
 
     cards = [corpora.card(name) for name in corpora.names()]
-    return tuple(Entry(each.name, f"{each.description} ({each.content}, {each.kind}, {each.licence})") for each in cards)
+    return tuple(Entry(it.name, f"{it.description} ({it.content}, {it.kind}, {it.licence})") for it in cards)
 
 
 def _presets() -> "tuple[Entry, ...]":
