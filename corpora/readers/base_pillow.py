@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 GRAY, GRAY_16 = ("1", "L", "LA", "La"), ("I;16", "I;16B", "I;16L", "I;16N", "I")
 WITH_ALPHA = frozenset(("LA", "La", "RGBA", "RGBa", "PA"))
 MAX_THREADS = 8
-IMAGES_AT_A_TIME = 32
+IMAGES_AT_A_TIME, ARRAYS_AT_A_TIME = 32, 1024
 DRAFT_FACTOR = 2  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size while that is twice what is asked for
 SKIPPED = "images skipped that cannot be read"
 
@@ -106,14 +106,14 @@ def resize_all(pixels: "NDArray[Any]", size: int, where: str) -> "NDArray[Any]":
     check_memory(shape, pixels.itemsize, where)
     resized = np.empty(shape, pixels.dtype)
 
-    def resize(index: int) -> None:
-        for band in range(shape[3]):
-            image = Image.fromarray(np.ascontiguousarray(pixels[index, :, :, band]))
-            resized[index, :, :, band] = _as_array(image, size)[:, :, 0]
+    def resize_some(begin: int) -> None:
+        for index in range(begin, min(begin + ARRAYS_AT_A_TIME, len(pixels))):
+            for band in range(shape[3]):
+                image = Image.fromarray(np.ascontiguousarray(pixels[index, :, :, band]))
+                resized[index, :, :, band] = _as_array(image, size)[:, :, 0]
 
     with ThreadPoolExecutor(num_threads()) as pool:
-        for _ in pool.map(resize, range(len(pixels)), chunksize=IMAGES_AT_A_TIME):
-            pass
+        list(pool.map(resize_some, range(0, len(pixels), ARRAYS_AT_A_TIME)))
     return resized
 
 
