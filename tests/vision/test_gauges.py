@@ -77,8 +77,8 @@ def test_healthy_gauges_warn_of_nothing():
             "the vectors have collapsed: spread 0.010 (healthy: near 1), mean cosine 0.999 (near 0). Do this.",
         ),
         (
-            {"vector_spread": 0.2, "vector_cosine": 0.95, "vector_rank": 1.0},
-            "the vectors come near to collapse: spread 0.200 (healthy: near 1), mean cosine 0.950 (near 0). Do this.",
+            {"vector_spread": 0.15, "vector_cosine": 0.98, "vector_rank": 1.0},
+            "the vectors come near to collapse: spread 0.150 (healthy: near 1), mean cosine 0.980 (near 0). Do this.",
         ),
         (
             {"vector_spread": 0.9, "vector_cosine": 0.0, "vector_rank": 1.5},
