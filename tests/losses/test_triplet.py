@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from textssl.errors import UsageError
-from textssl.losses.triplet import triplet
+from textssl.losses.triplet import in_batch_triplet, triplet
 
 N, D = 6, 3
 DISTANCES = ("euclidean", "squared_euclidean", "cosine")
@@ -61,3 +61,37 @@ def test_what_cannot_be_measured_is_refused(vectors):
     message = r"distance must be one of euclidean, squared_euclidean, cosine; got 'cosin'\nDid you mean 'cosine'"
     with pytest.raises(UsageError, match=message):
         triplet(*vectors, margin=0.1, distance="cosin")
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("negatives", ["all", "hardest"])
+def test_negatives_of_the_batch_equal_a_loop_over_triplets(vectors, distance, negatives):
+    anchor, positive, _ = vectors
+    expected = 0
+    for i in range(N):
+        terms = [
+            triplet(anchor[i : i + 1], positive[i : i + 1], positive[j : j + 1], margin=0.8, distance=distance).total
+            for j in range(N)
+            if j != i
+        ]
+        expected = expected + (torch.stack(terms).mean() if negatives == "all" else torch.stack(terms).max())
+    loss = in_batch_triplet(anchor, positive, margin=0.8, distance=distance, negatives=negatives)
+    torch.testing.assert_close(loss.total, expected)
+    gradients = (torch.autograd.grad(total, vectors[:2]) for total in (loss.total, expected))
+    torch.testing.assert_close(*gradients)
+    assert loss.count == N
+
+
+def test_squared_distances_keep_their_digits_far_from_the_origin():
+    torch.manual_seed(1)
+    anchor, positive = (torch.randn(N, D) for _ in range(2))
+    near = in_batch_triplet(anchor, positive, margin=1.0, distance="squared_euclidean")
+    far = in_batch_triplet(anchor + 1_000, positive + 1_000, margin=1.0, distance="squared_euclidean")
+    torch.testing.assert_close(far.total, near.total, rtol=1e-3, atol=0)
+
+
+def test_a_batch_without_negatives_is_refused(vectors):
+    with pytest.raises(UsageError, match="negatives of the batch need at least 2 samples, got 1"):
+        in_batch_triplet(vectors[0][:1], vectors[1][:1], margin=0.1)
+    with pytest.raises(UsageError, match="negatives must be one of all, hardest; got 'hardes'\nDid you mean 'hardest'"):
+        in_batch_triplet(*vectors[:2], margin=0.1, negatives="hardes")
