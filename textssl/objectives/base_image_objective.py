@@ -179,11 +179,10 @@ class ImageObjective(GradientHooks, ABC, Generic[ConfigT, BatchT]):
 
     def evaluation(self) -> Iterator[BatchT] | None:
         """Full batches of the images held back, or one smaller one; where the loss gathers, this process's slices."""
-        if not len(self.validation):
-            return None
-        size = min(self.order.batch_images, len(self.validation))
         part, num_parts = _own_slice() if self.across_ranks else (0, 1)
-        require_equal_slices(size, num_parts)
+        size = min(self.order.batch_images, len(self.validation)) // num_parts * num_parts
+        if size == 0:
+            return None
         own = slice(size * part // num_parts, size * (part + 1) // num_parts)
         starts = range(0, len(self.validation) - size + 1, size)
         batches = (self.validation[start : start + size][own] for start in starts)
