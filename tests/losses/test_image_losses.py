@@ -28,7 +28,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[torch
         subprocess.Popen([*command, str(rank), str(folder / "meet"), str(out)], cwd=ROOT)
         for rank, out in enumerate(outs)
     ]
-    assert [process.wait(timeout=120) for process in started] == [0, 0]
+    assert [process.wait(timeout=600) for process in started] == [0, 0]
     read = [json.loads(out.read_text()) for out in outs]
     return [
         {name: [torch.tensor(part, dtype=torch.float64) for part in parts] for name, parts in rank.items()}

@@ -77,7 +77,7 @@ class _Block(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy 
             self.add_module(f"conv{number}", _filters(*part))
             self.add_module(f"bn{number}", BatchNorm2d(part[1]))
         changed = stride > 1 or before != after
-        self.downsample = nn.Sequential(_filters(before, after, 1, stride), BatchNorm2d(after)) if changed else None
+        self.downsample = nn.Sequential(_Thinning(before, after, stride), BatchNorm2d(after)) if changed else None
 
     def forward(self, maps_BCHW: Tensor) -> Tensor:
         """relu(branch + stream)."""
@@ -88,6 +88,22 @@ class _Block(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy 
                 branch_BCHW = torch.relu_(branch_BCHW)
         stream_BCHW = maps_BCHW if self.downsample is None else self.downsample(maps_BCHW)
         return torch.relu_(branch_BCHW + stream_BCHW)
+
+
+class _Thinning(nn.Conv2d):  # type: ignore[misc]  # torch is not followed by mypy here
+    """A 1x1 filter with a stride: a choice of places, then a filter of stride 1.
+
+    oneDNN's own kernel for it (torch 2.13, AVX2, channels last) writes past its memory in the backward pass from 4
+    channels to 8, and aborts the process.
+    """
+
+    def __init__(self, before: int, after: int, step: int) -> None:
+        super().__init__(before, after, 1, bias=False)
+        self.step = step
+
+    def forward(self, maps_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H / step, W / step), rounded up."""
+        return super().forward(maps_BCHW[:, :, :: self.step, :: self.step])
 
 
 def _filters(before: int, after: int, kernel: int, stride: int) -> nn.Conv2d:
