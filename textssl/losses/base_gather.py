@@ -36,6 +36,12 @@ def first_row(rows: Tensor) -> int:
     return 0 if _num_processes() == 1 else distributed.get_rank() * len(rows)
 
 
+def own_share(rows: Tensor) -> Tensor:
+    """Of rows that all processes hold, those that this one answers for: every W-th, so that each is counted once."""
+    processes = _num_processes()
+    return rows if processes == 1 else rows[distributed.get_rank() :: processes]
+
+
 def log_summed(logits: Tensor) -> Tensor:
     """log of the sum of exp over the rows of all processes, (1, K) for (N, K); without a gradient, N may differ."""
     own_1K = torch.logsumexp(logits.detach(), 0, keepdim=True)

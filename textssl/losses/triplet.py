@@ -5,7 +5,7 @@
 Shapes: N triplets, M positives of all processes, D width.
 Source: Schroff, Kalenichenko, Philbin, FaceNet (arXiv 1503.03832), equation 3 (squared Euclidean distances of unit
 vectors); Balntas et al. 2016 (plain Euclidean), as torch.nn.functional.triplet_margin_loss; negatives of the batch:
-Hermans, Beyer, Leibe (arXiv 1703.07737), equations 5 and 7.
+Hermans, Beyer, Leibe (arXiv 1703.07737), equations 5 and 7; semi-hard ones: FaceNet, section 3.2.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from textssl.losses.base_gather import first_row, gathered
 from textssl.losses.core import LossTensor, fenchel_young
 
 Distance = Literal["euclidean", "squared_euclidean", "cosine"]
-Negatives = Literal["all", "hardest"]
+Negatives = Literal["all", "hardest", "semi_hard"]
 
 
 def triplet(
@@ -62,7 +62,8 @@ def in_batch_triplet(
         anchor, positive: (N, D) floating, row i of one belongs to row i of the other; the negatives are those of all
             processes, which need equal N.
         margin, distance: as of `triplet`.
-        negatives: "all": an anchor's loss is the mean over its negatives, or "hardest": that of the nearest one.
+        negatives: "all": an anchor's loss is the mean over its negatives; "hardest": that of the nearest one;
+            "semi_hard": that of the nearest one among those farther than the positive, else of the farthest.
 
     Returns:
         The total in units of the distance, and N: anchors without a loss count too.
@@ -77,13 +78,21 @@ def in_batch_triplet(
         raise UsageError(f"negatives of the batch need at least 2 samples, got {len(others)}")
     places_N = first_row(positive) + torch.arange(len(positive), device=positive.device)
     mask_NM = torch.arange(len(others), device=positive.device) != places_N.unsqueeze(1)
-    far_NM = _DISTANCES[distance](anchor, others)
-    if negatives == "hardest":
-        far_NM = torch.where(mask_NM, far_NM, torch.inf).amin(1, keepdim=True)
+    near_N1, far_NM = _DISTANCE[distance](anchor, positive).unsqueeze(1), _DISTANCES[distance](anchor, others)
+    if negatives != "all":
+        far_NM = _chosen(near_N1, far_NM, mask_NM, beyond_positive=negatives == "semi_hard")
         mask_NM = torch.ones_like(far_NM, dtype=torch.bool)
-    difference_NM = _DISTANCE[distance](anchor, positive).unsqueeze(1) - far_NM + margin
+    difference_NM = near_N1 - far_NM + margin
     weights_NM = mask_NM / mask_NM.sum(1, keepdim=True, dtype=difference_NM.dtype)
     return fenchel_young(difference_NM, kind="hinge", weights=weights_NM)
+
+
+def _chosen(near_N1: Tensor, far_NM: Tensor, mask_NM: Tensor, *, beyond_positive: bool) -> Tensor:
+    """The distance (N, 1) of the nearest negative; of those beyond the positive if asked for, else the farthest."""
+    allowed_NM = mask_NM & (far_NM > near_N1) if beyond_positive else mask_NM
+    nearest_N1 = torch.where(allowed_NM, far_NM, torch.inf).amin(1, keepdim=True)
+    farthest_N1 = torch.where(mask_NM, far_NM, -torch.inf).amax(1, keepdim=True)
+    return torch.where(allowed_NM.any(1, keepdim=True), nearest_N1, farthest_N1)
 
 
 def _check(margin: float, distance: str) -> None:
