@@ -23,7 +23,7 @@ def operations_per_image(encoder: nn.Module, shape: tuple[int, int, int]) -> flo
 
     with FlopCounterMode(display=False) as counter:
         _forward(encoder, shape)
-    return FORWARD_AND_BACKWARD * counter.get_total_flops() / MEASURED_IMAGES
+    return float(FORWARD_AND_BACKWARD * counter.get_total_flops() / MEASURED_IMAGES)
 
 
 def memory_bytes_per_image(encoder: nn.Module, shape: tuple[int, int, int]) -> float:

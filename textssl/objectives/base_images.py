@@ -196,6 +196,7 @@ def started_from(start: Start | None, images: ImageSet) -> ImageEncoder | None:
         return None
     from textssl.models.base_images import load_image_model
 
+    encoder: ImageEncoder
     encoder, _ = load_image_model(start.path)
     if encoder.config.channels != images.channels:
         raise UsageError(

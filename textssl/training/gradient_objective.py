@@ -87,7 +87,10 @@ class GradientObjective(Protocol[ModelT, BatchT]):
         ...
 
     def evaluation(self) -> Iterator[BatchT] | None:
-        """The batches of an evaluation, the same every time, or None when nothing is held back."""
+        """The batches of an evaluation, the same every time, or None when nothing is held back.
+
+        Where the loss gathers (`across_ranks`), this process's slice of every batch, since all score each together.
+        """
         ...
 
     def scores(self, loss: LossTensor) -> dict[str, float]:

@@ -180,7 +180,7 @@ class GradientTask(Generic[ModelT, BatchT]):
             return {}
         losses = []
         for number, batch in enumerate(batches):
-            if number % self._ranks.count == self._ranks.rank:
+            if self.objective.across_ranks or number % self._ranks.count == self._ranks.rank:
                 losses.append(self.objective.loss(self.model, devices.moved(batch, self.device)))
         zero = torch.zeros((), device=self.device)
         losses.append(LossTensor(zero, zero))

@@ -74,7 +74,7 @@ def prototype_use(assignments_NK: NDArray[np.floating]) -> float:
     Args:
         assignments_NK: at least 0; the rows sum to 1 (probabilities, codes, or one-hot).
     """
-    return _perplexity(np.asarray(assignments_NK, dtype=np.float64).sum(0)) / assignments_NK.shape[1]
+    return _perplexity(np.asarray(assignments_NK, dtype=np.float64).sum(0)) / int(assignments_NK.shape[1])
 
 
 def collapse_warnings(
