@@ -139,8 +139,8 @@ def test_configurations_that_fit_nothing_are_refused():
         image_encoder_config("small_cnn", width=0)
     with pytest.raises(UsageError, match="mean must have a number for each of 1 channels, got 3"):
         ImageEncoderConfig(channels=1)
-    with pytest.raises(UsageError, match=r"std must be above 0 for every channel, got 1\.0, 0\.0"):
-        image_encoder_config("small_cnn", channels=2, std=(1, 0))
+    with pytest.raises(UsageError, match=r"std must be above 0 for every channel, got 1\.5, 0\.0"):
+        image_encoder_config("small_cnn", channels=2, std=(1.5, 0.0))
 
 
 @pytest.mark.parametrize(
