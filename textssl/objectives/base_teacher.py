@@ -55,6 +55,19 @@ def keys_of_all(model: MethodModel, views: Tensor, *, seed: int, step: int) -> T
     return F.normalize(keys.to(torch.promote_types(keys.dtype, torch.float32)), dim=1)
 
 
+def average_statistics(model: nn.Module) -> None:
+    """Give running statistics that came from each process's own groups the mean over all of them; for `after_step`."""
+    import torch
+
+    from textssl.losses.base_gather import mean_over_ranks
+
+    names = ("running_mean", "running_var")
+    buffers = [part for name, part in model.named_buffers() if name.endswith(names)]
+    means = mean_over_ranks(torch.cat(buffers).unsqueeze(0)) if buffers else torch.zeros(0)
+    for buffer, mean_C in zip(buffers, means.split([len(part) for part in buffers]), strict=True):
+        buffer.copy_(mean_C)
+
+
 def own_groups(groups: int) -> int:
     """Of the groups of a whole batch those of this process; 1 stays 1: one group for all processes.
 

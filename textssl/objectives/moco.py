@@ -22,7 +22,14 @@ from textssl.config import option
 from textssl.errors import UsageError
 from textssl.objectives.base import Setting
 from textssl.objectives.base_images import ImageRun, prepare_images
-from textssl.objectives.base_teacher import FORWARD_ONLY, follow, keys_of_all, own_groups, with_teacher
+from textssl.objectives.base_teacher import (
+    FORWARD_ONLY,
+    average_statistics,
+    follow,
+    keys_of_all,
+    own_groups,
+    with_teacher,
+)
 from textssl.objectives.base_views import ViewBatch, ViewConfig, ViewObjective
 from textssl.vision.gauges import Remedies
 from textssl.vision.images import ImageSource
@@ -153,6 +160,8 @@ class _AmongQueue(_Contrast):
     def after_step(self, model: MethodModel, step: int, num_steps: int) -> None:
         """Copy, then queue."""
         super().after_step(model, step, num_steps)
+        if self.config.norm_groups > 1:
+            average_statistics(model)
         model.queue.push(model.kept.pop("keys"))
 
 
