@@ -33,7 +33,7 @@ class ImageConfig:
     patch: int | None = option(None, "Side of a patch of vit, in pixels.", minimum=1)
     epochs: int = option(10, "Passes over the images.", minimum=1)
     batch_images: int = option(256, "Images of one update.", minimum=2)
-    optimizer: Literal["adamw", "sgd", "lars"] = option("adamw", "lars is for batches of a thousand images and more.")
+    optimizer: Literal["adamw", "sgd", "lars"] = option("adamw", "LARS is for a thousand images and more a batch.")
     learning_rate: float = option(2e-3, "The highest one; sgd and lars need a larger one, 0.03 and more.", above=0)
     schedule: Literal["linear", "cosine", "constant"] = option("cosine", "Of the learning rate, after the warm-up.")
     warmup: float = option(0.05, "Share of the steps in which the learning rate rises.", minimum=0, maximum=1)
