@@ -7,7 +7,8 @@ import torch
 from textssl.models.base_images import ImageEncoder, ImageEncoderConfig, image_encoder_config, make_image_encoder
 
 SMALL: dict[str, ImageEncoderConfig] = {
-    "small_cnn": image_encoder_config("small_cnn", channels=1, image_size=12, width=4),
+    "small_cnn": image_encoder_config("small_cnn", channels=3, image_size=12, width=4),
+    "small_cnn_gray": image_encoder_config("small_cnn", channels=1, image_size=12, width=4),
     "small_cnn_bands": image_encoder_config("small_cnn", channels=5, image_size=9, width=3, depth=2),
     "resnet_18": image_encoder_config("resnet", channels=3, image_size=8, width=4),
     "resnet_50": image_encoder_config("resnet", channels=2, image_size=32, width=2, depth=50, stem="imagenet"),

@@ -14,14 +14,19 @@ def normed(state, name, maps):
     return F.batch_norm(maps, None, None, state[f"{name}.weight"], state[f"{name}.bias"], training=True)
 
 
-def test_small_cnn_equals_its_definition():
-    model = encoder("small_cnn")
-    state, maps = model.state_dict(), images(model.config)
+@pytest.mark.parametrize("name", ["small_cnn", "small_cnn_gray"])
+def test_small_cnn_equals_its_definition(name):
+    model = encoder(name)
+    state, maps = dict(model.named_parameters()), images(model.config)
     for number in (1, 2, 3):
         maps = F.conv2d(maps, state[f"conv{number}.weight"], stride=2, padding=1)
         maps = normed(state, f"bn{number}", maps).relu()
     assert maps.shape[1:] == (16, 2, 2)
-    torch.testing.assert_close(model(images(model.config)), maps.mean((2, 3)))
+    features, expected = model(images(model.config)), maps.mean((2, 3))
+    torch.testing.assert_close(features, expected)
+    weights = list(model.parameters())
+    gradients = (torch.autograd.grad(made.square().sum(), weights) for made in (features, expected))
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["resnet_18", "resnet_50"])

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from textssl.models.base_images import ImageEncoder, ImageEncoderConfig
 from textssl.models.base_norm import BatchNorm2d
@@ -29,7 +30,7 @@ class SmallCNN(ImageEncoder):
         widths = [config.channels, *(config.width << number for number in range(config.depth))]
         super().__init__(config, widths[-1])
         for number, (before, after) in enumerate(pairwise(widths), 1):
-            self.add_module(f"conv{number}", nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False))
+            self.add_module(f"conv{number}", _Filters(before, after, 3, stride=2, padding=1, bias=False))
             self.add_module(f"bn{number}", BatchNorm2d(after))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -39,3 +40,18 @@ class SmallCNN(ImageEncoder):
             maps_BCHW = self.get_submodule(f"conv{number}")(maps_BCHW)
             maps_BCHW = torch.relu_(self.get_submodule(f"bn{number}")(maps_BCHW))
         return maps_BCHW.mean((2, 3))
+
+
+class _Filters(nn.Conv2d):  # type: ignore[misc]  # torch is not followed by mypy here
+    """Filters; for gray images on a CPU with a channel of zeros beside the one.
+
+    oneDNN takes 31 ms forth and back for 512 images of 28x28 pixels with one channel, 13 ms with two.
+    """
+
+    def forward(self, maps_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H / 2, W / 2), rounded up."""
+        if self.in_channels > 1 or maps_BCHW.device.type != "cpu" or maps_BCHW.shape[1] != 1:
+            return super().forward(maps_BCHW)
+        both_B2HW = torch.cat([maps_BCHW, torch.zeros_like(maps_BCHW)], 1)
+        both_B2HW = both_B2HW.contiguous(memory_format=torch.channels_last)
+        return F.conv2d(both_B2HW, F.pad(self.weight, (0, 0, 0, 0, 0, 1)), stride=self.stride, padding=self.padding)
