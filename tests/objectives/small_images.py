@@ -18,7 +18,7 @@ SMALL = {"width": 4, "depth": 2, "batch_images": 16, "epochs": 2, "gauge_images"
 
 
 def images(num: int = 50, *, channels: int = 3, size: int = SIZE, dtype: type = np.uint8, seed: int = 0) -> ImageSet:
-    """Stripes of two directions, in random colours, with some noise; the direction is the label."""
+    """Stripes of two directions, in random colours, with some noise; the direction is the label; all are one clip."""
     source = np.random.default_rng(seed)
     labels = source.integers(0, 2, num)
     waves = 0.5 + 0.5 * np.sin(np.arange(size) * 1.6 + source.uniform(0, 6, (num, 1)))
@@ -26,7 +26,15 @@ def images(num: int = 50, *, channels: int = 3, size: int = SIZE, dtype: type = 
     colours = source.uniform(0.3, 1, (num, 1, 1, channels))
     pixels = stripes[..., None] * colours + source.normal(0, 0.05, (num, size, size, channels))
     scaled = np.clip(pixels, 0, 1) * np.iinfo(dtype).max
-    return ImageSet(scaled.astype(dtype), labels.astype(np.int64), ("rows", "columns"), name="stripes", fingerprint="1")
+    return ImageSet(
+        scaled.astype(dtype),
+        labels.astype(np.int64),
+        ("rows", "columns"),
+        sequence=np.zeros(num, np.int64),
+        frame=np.arange(num),
+        name="stripes",
+        fingerprint="1",
+    )
 
 
 class Source:
