@@ -78,7 +78,8 @@ def _speed(settings: dict[str, Any], batch: int) -> dict[str, Any]:
     peak = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else None
     return {
         "images_per_s": speed, "utilisation": utilisation, "step_ms": 1e3 * statistics.median(times),
-        "slowest_ms": 1e3 * max(times), "steps": len(times), "peak_gb": peak, "loss_nats": results[-1].mean,
+        "slowest_ms": 1e3 * max(times), "steps": len(times), "peak_gb": peak,
+        "loss_nats": results[-1].total / results[-1].count,
     }  # fmt: skip
 
 

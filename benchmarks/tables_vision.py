@@ -54,10 +54,11 @@ def _parity(results: Results) -> str:
     result = results.get("vision_parity")
     if result is None:
         return ""
-    rows = [[name, f"{case['value']:.0e}", f"{case['gradient']:.0e}"] for name, case in result["cases"].items()]
+    keys = ("value", "gradient", "our_rounding", "their_rounding")
+    rows = [[name, *(f"{case[key]:.1e}" for key in keys)] for name, case in result["cases"].items()]
     libraries = ", ".join(f"{name} {version}" for name, version in result["libraries"].items())
     return (
-        markdown(["loss, compared with", "value", "gradient"], rows)
+        markdown(["loss, compared with", *(key.replace("_", " ") for key in keys)], rows)
         + f"\n\n{result['protocol']}\n\n{result['date']}; {libraries}. `{result['command']}`"
     )
 

@@ -177,7 +177,8 @@ def _saved_encoder(target: Path, seed: int, work: Work, weights: Path | None) ->
 def _scores(model: Path, work: Work) -> dict[str, float]:
     """Every number of nearest neighbours and linear probe, as EVALUATOR.METRIC."""
     given = {"images": work.test_images, "train_images": work.train_images, "device": "cpu"}
-    told = json.loads(work.textssl("evaluate", model, "--json", **given).output.strip().splitlines()[-1])
+    output = work.textssl("evaluate", model, "--json", **given).output
+    told, _ = json.JSONDecoder().raw_decode(output, output.index("{\n"))  # notes stand before it
     return {
         f"{result['name']}.{metric}": value for result in told["results"] for metric, value in result["metrics"].items()
     }
