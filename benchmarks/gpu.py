@@ -22,13 +22,15 @@ from benchmarks.measure import RESULTS, say, write_result
 LIMIT_S = 150.0
 """The longest that a case may take; compiling takes most of it."""
 ROWS = {"encoder_17m": [32, 64, 128, 256], "encoder_base": [16, 32, 64, 128], "decoder_base": [16, 32, 64, 128]}
+IMAGES = [256, 512, 1024, 2048]
 TINY = {"encoder_17m": "tiny_encoder", "encoder_base": "tiny_encoder", "decoder_base": "tiny_decoder"}
 """What stands for each model in a trial."""
 PROTOCOL = (
     "Whole training steps of textssl on random ids (batches and masks made beside the step, clipping, fused optimizer, "
     "check for finite numbers), bfloat16, rows of 1,024 tokens, 30 % masked, one update a step; median of some seconds "
     "after six steps. Utilisation: operations that the model needs (a product 2, backward twice forward, the table at "
-    "scored positions only) over the maker's peak for bfloat16 without sparsity, 989 Tflop/s for H200 and H100 SXM."
+    "scored positions only) over the maker's peak for bfloat16 without sparsity, 989 Tflop/s for H200 and H100 SXM. "
+    "SimCLR: two views of 32 x 32 RGB noise an image, made on the device, ResNet-18 with the CIFAR stem."
 )
 
 
@@ -37,7 +39,7 @@ def main() -> None:
     clock = _Clock(arguments.minutes * 60)
     found: dict[str, Any] = {}
     for name, settings in cases(arguments.device, smoke=arguments.smoke).items():
-        if "rows" not in settings and settings["case"] == "training":
+        if "rows" not in settings and settings["case"] in ("training", "images"):
             best = found[settings["like"]].get("best")
             settings = {**settings, "rows": [best["rows"]] if best else []}
         say(f"{name} ({clock.left_s:.0f} s left)")
@@ -55,6 +57,8 @@ def cases(device: str, *, smoke: bool) -> dict[str, dict[str, Any]]:
     for name, rows in ROWS.items():
         rows = [2, 3] if smoke else rows
         found[name] = {"case": "training", "model": TINY[name] if smoke else name, "rows": rows, **on}
+    images = {"case": "images", "model": "tiny_cnn" if smoke else "resnet18", "rows": [8, 16] if smoke else IMAGES}
+    found["simclr_resnet18"] = {**images, **on}
     shape = (2, 2, 32, 16) if smoke else (32, 12, 1024, 64)
     found["attention"] = {"case": "attention", "shape": shape, **on, "seconds": some_s / 6}
     for model in TINY.values():
@@ -65,6 +69,8 @@ def cases(device: str, *, smoke: bool) -> dict[str, dict[str, Any]]:
         found[f"decoder_base_{variant}"] = _like("decoder_base", found, change)
     for name in () if smoke else ROWS:
         found[f"{name}_compiled"] = _like(name, found, {"compile": True})
+    if not smoke:
+        found["simclr_resnet18_compiled"] = _like("simclr_resnet18", found, {"compile": True})
     found["word_vectors"] = {"case": "word_vectors", "sentences": 60 if smoke else 20_000, **on}
     return found
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.gpu_images import images
 from benchmarks.gpu_training import DOCUMENTS_OF_A_ROW, attempted, resume, training
 from textssl.models.base_attention import attend, bias_of, same_document
 from textssl.training import devices
@@ -111,6 +112,7 @@ def ceilings(settings: dict[str, Any]) -> dict[str, Any]:
 
 CASES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "ceilings": ceilings, "attention": attention, "training": training, "resume": resume, "word_vectors": word_vectors,
+    "images": images,
 }  # fmt: skip
 
 

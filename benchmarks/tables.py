@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.markdown import between, footer, markdown, mean
 from benchmarks.peers import CAN_DO, OURS, SETTINGS
 from benchmarks.tables_networks import NETWORK_TABLES
+from benchmarks.tables_vision import VISION_TABLES
 from benchmarks.targets import targets
 
 Results = dict[str, Any]
@@ -191,4 +192,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "kills": _kills,
     "profile_kernel": _profile,
     **NETWORK_TABLES,
+    **VISION_TABLES,
 }

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.few_labels_data import TASKS
 from benchmarks.markdown import between, footer, markdown, mean
 from benchmarks.peers import OURS
+from benchmarks.tables_vision import images_of_gpu
 
 Results = dict[str, Any]
 WORDS = {True: "yes", False: "no"}
@@ -82,7 +83,8 @@ def _gpu(results: Results) -> str:
     cases = result["cases"]
     rows = [row for name, case in cases.items() if "sweep" in case for row in _speeds(name, case)]
     columns = ["", "parameters", "rows of a step", "tokens/s", "utilisation", "memory, GB"]
-    return "\n\n".join([markdown(columns, rows), *_gpu_lines(cases)]) + footer(result)
+    parts = [markdown(columns, rows), images_of_gpu(cases), *_gpu_lines(cases)]
+    return "\n\n".join(part for part in parts if part) + footer(result)
 
 
 def _speeds(name: str, case: dict[str, Any]) -> list[list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.peers import OURS
 from benchmarks.targets_networks import NETWORK_TARGETS
+from benchmarks.targets_vision import VISION_TARGETS
 
 Results = dict[str, Any]
 KILLS = 60
@@ -14,7 +15,7 @@ KILLS = 60
 
 def targets(results: Results) -> list[list[str]]:
     """Rows: what, what must be reached, what was measured, and yes or no; a result that is missing shows as such."""
-    every = (*_ALL, *NETWORK_TARGETS)
+    every = (*_ALL, *NETWORK_TARGETS, *VISION_TARGETS)
     return [[what, wanted, *_verdict(find, passes, form, results)] for what, wanted, form, passes, find in every]
 
 

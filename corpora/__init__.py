@@ -1,6 +1,6 @@
 """What there is to train on: corpora from files, folders and datasets, and corpora that are always there.
 
-`load` opens any of them, `names` lists the built-in ones, `card` describes one.
+`load` opens text, `load_images` opens images; `names` lists the built-in corpora, `card` describes one.
 """
 
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from corpora.cards import Card, card, names
 from corpora.corpus import Corpus
 from corpora.errors import CorpusError
+from corpora.images import Images, load_images
 
 if TYPE_CHECKING:
     from corpora.readers.options import Format
 
-__all__ = ["Card", "Corpus", "CorpusError", "card", "load", "names"]
+__all__ = ["Card", "Corpus", "CorpusError", "Images", "card", "load", "load_images", "names"]
 
 
 def load(
@@ -25,11 +26,11 @@ def load(
     on_bad: Literal["error", "skip"] = "error",
     limit: int | None = None,
 ) -> Corpus:
-    """Opens a corpus; its text is read later, block by block.
+    """Opens a corpus of text; its text is read later, block by block.
 
     Args:
-        name_or_path: A built-in corpus (see `names`), a file, a folder, or "hub:owner/name[/config][:split]". A file
-            named like a built-in corpus is given as a Path, or as "./NAME".
+        name_or_path: A built-in corpus (see `names("text")`), a file, a folder, or "hub:owner/name[/config][:split]". A
+            file named like a built-in corpus is given as a Path, or as "./NAME".
         format: "text", "jsonl", "csv", "tsv", "parquet", "wikiextractor" or "hub"; None finds it out.
         text_field: The field or column that holds the text (JSONL, CSV, TSV, Parquet, hub).
         encoding: Encoding of text files.

@@ -30,7 +30,7 @@ FLOORS: list[list[set[str]]] = [
     [{"losses"}, {"models"}, {"kernels"}],
     [{"objectives"}],
     [{"training"}],
-    [{"finetuning", "evaluators", "interop", "report", "figures", "generation"}],
+    [{"finetuning", "evaluators", "interop", "report", "figures", "generation", "image_features", "image_figures"}],
     [{"commands", "cli", "cli_errors", "cli_options", "__main__", "__init__"}],
 ]
 OPEN_FOLDERS = ("commands", "evaluators", "formats", "losses", "models", "objectives", "interop", "corpora.readers")

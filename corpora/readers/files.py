@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 from corpora.corpus import Corpus, Tally
 from corpora.errors import CorpusError, did_you_mean, listed
@@ -188,8 +189,8 @@ def natural_order(name: str) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (-1, part.lower()) for part in parts], name
 
 
-def missing(path: Path) -> CorpusError:
-    """Returns the error for a path that is not there, with what is nearest to it."""
+def missing(path: Path, content: Literal["text", "images"] = "text") -> CorpusError:
+    """Returns the error for a path that is not there, with what is nearest to it and the built-in corpora."""
     from corpora.cards import names
 
     folder = path.parent
@@ -197,6 +198,6 @@ def missing(path: Path) -> CorpusError:
         first = next(parent for parent in [folder, *folder.parents] if parent.parent.is_dir())
         return CorpusError(f"no such folder: {first}", where=str(path), hint="check the path")
     here = [entry.name for entry in folder.iterdir()] if os.access(folder, os.R_OK) else []
-    hint = did_you_mean(path.name, [*here, *names()])
-    built_in = f"built-in corpora: {listed(names())}"
+    hint = did_you_mean(path.name, [*here, *names(content)])
+    built_in = f"built-in corpora: {listed(names(content))}"
     return CorpusError("no such file or folder", where=str(path), hint=f"{hint}\n{built_in}" if hint else built_in)

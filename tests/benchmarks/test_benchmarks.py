@@ -20,9 +20,10 @@ from benchmarks.word_vectors_speed import keep_time
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = {
-    *("__init__", "collation_peer", "few_labels_data", "gensim_peer", "gpu_cases", "gpu_training", "killing"),
-    *("markdown", "measure", "peers", "tables", "tables_networks", "targets", "targets_networks"),
-    *("transformer_peers", "transformers_peer"),
+    *("__init__", "collation_peer", "few_labels_data", "gensim_peer", "gpu_cases", "gpu_images", "gpu_training", "killing"),
+    *("lightly_methods", "lightly_peer", "markdown", "measure", "peers", "tables", "tables_networks", "tables_vision"),
+    *("targets", "targets_networks", "targets_vision", "torchvision_shim", "transformer_peers", "transformers_peer"),
+    *("vision_contestants", "vision_data", "vision_views"),
 }
 SCRIPTS = sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py") if file.stem not in LIBRARY)
 JOB = Job(Path("text"), Path("target"), epochs=3, threads=2, seed=7)

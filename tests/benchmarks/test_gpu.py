@@ -40,6 +40,13 @@ def test_smoke_run_measures_every_case(smoke):
         assert smoke["cases"][name]["best"]["utilisation"] > 0, name
 
 
+def test_smoke_run_learns_from_images(smoke):
+    case = smoke["cases"]["simclr_resnet18"]
+    assert [each["rows"] for each in case["image_sweep"]] == [8, 16]
+    assert case["best"]["images_per_s"] > 0
+    assert "| simclr resnet18 | 8 | " in TABLES["gpu"]({"gpu": smoke})
+
+
 def test_smoke_run_resumes_exactly(smoke):
     resumed = {name: case for name, case in smoke["cases"].items() if name.startswith("resume")}
     assert len(resumed) == 3

@@ -26,6 +26,7 @@ def test_list_of_corpora_tells_kind_and_licence():
     assert [entry.name for entry in listed.entries] == corpora.names()
     for entry in listed.entries:
         assert corpora.card(entry.name).licence in entry.summary
+        assert f"({corpora.card(entry.name).content}, " in entry.summary
 
 
 def test_list_of_a_misspelt_kind_names_the_nearest(run):

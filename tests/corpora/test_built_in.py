@@ -25,8 +25,8 @@ def words(documents) -> Counter:
 
 
 def test_names_have_cards_and_open():
-    assert corpora.names() == ["facts", "python", "demo"]
-    for name in corpora.names():
+    assert corpora.names("text") == ["facts", "python", "demo"]
+    for name in corpora.names("text"):
         card = corpora.card(name)
         assert card.name == name
         assert card.description.endswith(".")

@@ -42,9 +42,9 @@ def test_run_learns_and_keeps_everything(encoder, tmp_path):
         "majority",
         "TF-IDF + logistic regression",
     ]
-    assert result.num_texts == {"train": 90, "dev": 10, "test": 30}
+    assert result.num_examples == {"train": 90, "dev": 10, "test": 30}
     assert result.classes[0][0] == "fruit"
-    assert result.seeds[0].tokens_per_s > 0
+    assert result.seeds[0].units_per_s > 0
     assert notes[0] == "90 train, 10 dev, 30 test texts; 2 classes: fruit, metal"
     for name in ("results.json", "confusion.png", "learning.png", "report.html", "metrics.jsonl"):
         assert (tmp_path / "run" / name).is_file(), name
@@ -107,7 +107,7 @@ def test_run_of_several_seeds_gives_mean_and_spread_and_keeps_the_best(encoder, 
     assert RunFolder.view(tmp_path / "run").status()["state"] == "interrupted"
     result = finetune_run(source, examples(100), options=options, **given)
     assert [row.seed for row in result.seeds] == [1, 2, 3]
-    assert result.num_texts["train"] == 8
+    assert result.num_examples["train"] == 8
     scores = [row.test["accuracy"] for row in result.seeds]
     assert result.methods[0].scores["accuracy"].mean == pytest.approx(np.mean(scores))
     assert result.methods[0].scores["accuracy"].deviation == pytest.approx(np.std(scores, ddof=1))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.losses.two_processes import ROWS, WIDTH, everything, losses
-from textssl.losses.base_gather import first_row, gathered
+from textssl.losses.base_gather import first_row, gathered, own_share
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,3 +53,4 @@ def test_without_other_processes_rows_stay_as_they_are():
     rows = torch.randn(3, 2, requires_grad=True)
     assert gathered(rows) is rows
     assert first_row(rows) == 0
+    assert own_share(rows) is rows

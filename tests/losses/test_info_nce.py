@@ -101,3 +101,27 @@ def test_a_query_without_its_own_key_is_refused(first_key):
     message = f"first_key must be 0 to 2 with 4 queries and 6 keys, got {first_key}"
     with pytest.raises(UsageError, match=message):
         info_nce(vectors(), vectors(M), temperature=1.0, first_key=first_key)
+
+
+def test_momentum_contrast_of_the_third_version_is_in_batch_contrast_of_queries_and_keys():
+    queries, keys = vectors(), vectors()
+    scores = torch.einsum("nc,mc->nm", unit(queries), unit(keys)) / TEMPERATURE
+    expected = F.cross_entropy(scores, torch.arange(N)) * 2 * TEMPERATURE  # the scale of its authors' code
+    torch.testing.assert_close(info_nce(queries, keys, temperature=TEMPERATURE).mean * 2 * TEMPERATURE, expected)
+
+
+def test_random_vectors_of_many_axes_cost_the_logarithm_of_the_others():
+    first, second = torch.randn(2, 40, 100_000)
+    assert nt_xent(first, second, temperature=1.0).mean.item() == pytest.approx(np.log(79), abs=1e-3)
+
+
+def test_equal_views_of_orthogonal_vectors_have_the_closed_form():
+    views = torch.eye(5, dtype=DOUBLE)
+    expected = np.log(1 + 8 * np.exp(-1 / TEMPERATURE))
+    assert nt_xent(views, views, temperature=TEMPERATURE).mean.item() == pytest.approx(expected)
+
+
+def test_views_may_change_places():
+    first, second = vectors(), vectors()
+    swapped = nt_xent(second, first, temperature=TEMPERATURE)
+    torch.testing.assert_close(nt_xent(first, second, temperature=TEMPERATURE).total, swapped.total)

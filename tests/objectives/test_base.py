@@ -20,6 +20,8 @@ from textssl.objectives.base import Optimisation
             {"schedule": "stable", "warmup": 0.5, "decay": 0.6},
             "warmup and decay are shares of the run, together at most 1, got 0.5 and 0.6",
         ),
+        ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
+        ({"momentum": 0.0, "nesterov": True}, "momentum must be above 0 with nesterov and below 1, got 0.0"),
         ({"warmup": -0.1}, "warmup and decay are shares of the run, together at most 1, got -0.1 and 0.0"),
     ],
 )

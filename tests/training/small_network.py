@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from textssl.losses.core import LossTensor, fenchel_young
-from textssl.objectives.base import GradientParts, Optimisation
+from textssl.objectives.base import GradientHooks, GradientParts, Optimisation
 from textssl.run_folder import RunFolder
 from textssl.training.gradient_task import GradientTask
 from textssl.training.progress import SilentProgress
@@ -58,7 +58,7 @@ class SmallNetwork(nn.Module):
         return self.head(self.norm(hidden_BTD))
 
 
-class SmallObjective:
+class SmallObjective(GradientHooks):
     """Predict the next word of made-up rows; most positions of some rows are not scored."""
 
     unit = "words"

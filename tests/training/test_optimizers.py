@@ -12,6 +12,7 @@ from torch import nn
 from tests.training.small_network import PLAIN, SmallNetwork, assert_same_bits, copied
 from textssl.errors import DataError, UsageError
 from textssl.objectives.base import Optimisation
+from textssl.training.lars import Lars
 from textssl.training.muon import Float32Muon
 from textssl.training.optimizers import load_optimizer_arrays, make_optimizers, optimizer_arrays, set_learning_rate
 from textssl.training.sparse_sgd import SparseSgd
@@ -169,3 +170,77 @@ def test_sparse_sgd_takes_its_visits():
     assert optimizer.param_groups[0]["max_visits"] == 3
     (optimizer,) = make_optimizers(model, replace(sparse, max_visits=None))
     assert optimizer.param_groups[0]["max_visits"] == 16
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_equals_its_formula(nesterov):
+    model = SmallNetwork()
+    optimizers = make_optimizers(model, Optimisation("sgd", 0.1, weight_decay=0.01, momentum=0.8, nesterov=nesterov))
+    expected, momentum = model.head.weight.detach().clone(), 0.0
+    for _ in range(3):
+        gradient = torch.randn(model.head.weight.shape, dtype=torch.float64)
+        model.head.weight.grad = gradient.clone()
+        optimizers[0].step()
+        update = gradient + 0.01 * expected
+        momentum = 0.8 * momentum + update
+        expected = expected - 0.1 * (update + 0.8 * momentum if nesterov else momentum)
+    torch.testing.assert_close(model.head.weight.detach(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_lars_steps_in_proportion_to_the_norm_of_a_matrix():
+    model = SmallNetwork()
+    optimizers = make_optimizers(model, Optimisation("lars", 0.5, weight_decay=0.01, momentum=0.9))
+    assert isinstance(optimizers[0], Lars)
+    expected, momentum = model.head.weight.detach().clone(), 0.0
+    bias, bias_momentum = model.norm.bias.detach().clone(), 0.0
+    for _ in range(3):
+        gradient, bias_gradient = torch.randn_like(expected), torch.randn_like(bias)
+        model.head.weight.grad, model.norm.bias.grad = gradient.clone(), bias_gradient.clone()
+        optimizers[0].step()
+        update = gradient + 0.01 * expected
+        momentum = 0.9 * momentum + 0.001 * expected.norm() / update.norm() * update
+        bias_momentum = 0.9 * bias_momentum + bias_gradient
+        expected, bias = expected - 0.5 * momentum, bias - 0.5 * bias_momentum
+    torch.testing.assert_close(model.head.weight.detach(), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(model.norm.bias.detach(), bias, rtol=1e-12, atol=1e-12)
+
+
+def test_lars_takes_a_plain_step_from_a_matrix_of_zeros_and_none_without_a_gradient():
+    matrix, other = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.ones(2, 2))
+    optimizer = Lars([{"params": [matrix, other]}], rate=0.5, momentum=0.9)
+    matrix.grad, other.grad = torch.ones(2, 2), torch.zeros(2, 2)
+    optimizer.step()
+    assert torch.equal(matrix.detach(), torch.full((2, 2), -0.5))
+    assert torch.equal(other.detach(), torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("method", ["sgd", "lars"])
+def test_momentum_resumes_exactly(method):
+    optimisation = Optimisation(method, 0.1, weight_decay=0.01)
+    models = [SmallNetwork() for _ in range(2)]
+    optimizers = [make_optimizers(model, optimisation) for model in models]
+    gradients = [[torch.randn_like(part) for part in models[0].parameters()] for _ in range(4)]
+
+    def step(number: int, gradient: int) -> None:
+        for part, value in zip(models[number].parameters(), gradients[gradient], strict=True):
+            part.grad = value.clone()
+        optimizers[number][0].step()
+
+    for gradient in (0, 1):
+        step(0, gradient)
+    models[1].load_state_dict(models[0].state_dict())
+    load_optimizer_arrays(models[1], optimizers[1], copied(optimizer_arrays(models[0], optimizers[0])))
+    for number in (0, 1):
+        for gradient in (2, 3):
+            step(number, gradient)
+    states = [copied({name: part.numpy() for name, part in model.state_dict().items()}) for model in models]
+    assert_same_bits(*states)
+
+
+def test_parameters_of_a_constant_rate_do_not_follow_the_schedule():
+    model = SmallNetwork()
+    optimizers = make_optimizers(model, Optimisation("sgd", 0.4, constant_rate=("head", "norm.b")))
+    set_learning_rate(optimizers, 0.1)
+    rates = names_by(model, optimizers, "lr")
+    assert {name for name, rate in rates.items() if rate == 0.4} == {"head.weight", "norm.bias"}
+    assert set(rates.values()) == {0.1, 0.4}

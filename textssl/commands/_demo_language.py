@@ -190,8 +190,8 @@ def language_answers(
         loss_nats=model.loss_nats,
         filled=tuple(filled),
         labels=result.run,
-        num_train=result.num_texts["train"],
-        num_test=result.num_texts["test"],
+        num_train=result.num_examples["train"],
+        num_test=result.num_examples["test"],
         classes=result.names,
         scores=scores_beside(result, untrained),
     )

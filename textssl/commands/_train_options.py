@@ -35,12 +35,14 @@ class TrainOptions(TrainerConfig):
     track: Literal["tensorboard", "wandb"] | None = option(None, "Send the records there too: tensorboard or wandb.")
     cache: Path | None = option(None, "Folder of the token stores; by default that of the user.")
     format: str | None = option(
-        None, "Of the corpus: text, jsonl, csv, tsv, parquet, wikiextractor, hub; else found out."
+        None,
+        "Of the corpus: text, jsonl, csv, tsv, parquet, wikiextractor, hub; of images: folder, clips, npz, npy, idx, "
+        "parquet, hub; else found out.",
     )
     text_field: str = option("text", "Column or field that holds the text.")
     encoding: str = option("utf-8", "Of text files.")
     on_bad: Literal["error", "skip"] = option("error", "Stop at the first fault of the corpus, or skip and count them.")
-    limit: int | None = option(None, "Read this many documents at most.", minimum=1)
+    limit: int | None = option(None, "Read this many documents or images at most.", minimum=1)
     dry_run: bool = option(False, "Read the corpus and say what would be trained, without training.")
 
     def that_matter(self) -> dict[str, Any]:

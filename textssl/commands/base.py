@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_MISSING_SHOWN = 5
 MAX_CONFIG_BYTES = 1 << 20
 TRANSFORMERS = ("modernbert", "llama")
+IMAGE_MODEL = "textssl_image_encoder"
 SIGNS = {"+": 1, "-": -1, "\u2212": -1}
 """Operators, which stand apart by spaces so that words may hold hyphens; the last one is the typographer's minus."""
 FORM = 'Write for instance: "paris - france + italy"'
@@ -51,7 +52,7 @@ def open_vectors(source: "Embeddings | str | Path") -> "Embeddings":
 
     Raises:
         DataError: nothing stands at that path (the nearest name beside it is suggested), or it holds no vectors; a
-            transformer is told apart.
+            transformer or a network for images is told apart.
     """
     from textssl.embeddings import Embeddings
 
@@ -64,18 +65,30 @@ def open_vectors(source: "Embeddings | str | Path") -> "Embeddings":
             where=str(path),
             hint=f"Ask it with textssl fill or textssl generate; measure it: textssl evaluate {path} --corpus FILE",
         )
+    if model_type_of(path) == IMAGE_MODEL:
+        raise DataError(
+            "holds a network for images, not word vectors",
+            where=str(path),
+            hint=f"Measure it: textssl evaluate {path} --images IMAGES; look at it: textssl plot {path}",
+        )
     return Embeddings.load(path)
 
 
-def holds_transformer(path: Path) -> bool:
-    """Whether a run or folder holds a model of the kinds that transformers knows; torch is not needed to tell."""
+def model_type_of(path: Path) -> str | None:
+    """The kind of model that a run or folder holds, by its config.json; torch is not needed to tell."""
     for config in (path / "config.json", path / "model" / "config.json"):
         if config.is_file() and config.stat().st_size < MAX_CONFIG_BYTES:
             try:
-                return json.loads(config.read_bytes()).get("model_type") in TRANSFORMERS
+                found = json.loads(config.read_bytes()).get("model_type")
             except (ValueError, AttributeError):
-                return False
-    return False
+                return None
+            return found if isinstance(found, str) else None
+    return None
+
+
+def holds_transformer(path: Path) -> bool:
+    """Whether a run or folder holds a model of the kinds that transformers knows."""
+    return model_type_of(path) in TRANSFORMERS
 
 
 def parse_expression(text: str) -> Expression:

@@ -1,9 +1,11 @@
 """Try everything in two minutes, without a network: train, ask, measure, draw, report, on text that is always there.
 
 Word vectors first; then, where torch is installed, a small masked language model, and fine-tuning on few labels.
+With --vision on images instead: SimCLR on handwritten digits.
 
 Examples:
   textssl demo
+  textssl demo --vision
   textssl demo --out runs/first --threads 4
 """
 
@@ -18,11 +20,15 @@ from typing import TYPE_CHECKING, Any
 from textssl.commands import _demo_language as language
 from textssl.commands import _demo_words as words
 from textssl.commands.base import at_least, duration_text, printable
+from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from textssl.commands._demo_images import ImageDemo
+
+FOLDER, FOLDER_OF_IMAGES = Path("runs/demo"), Path("runs/demo-vision")
 WITHOUT_TORCH = 'The language model needs torch, which is not installed: pip install "textssl[torch]"'
 
 
@@ -51,11 +57,14 @@ class DemoResult:
         return {**asdict(self), "accuracy": self.words.accuracy}
 
 
-def demo(*, out: Path = Path("runs/demo"), threads: int = 2, seed: int = 1) -> DemoResult:
+def demo(
+    *, out: Path | None = None, vision: bool = False, threads: int = 2, seed: int = 1
+) -> "DemoResult | ImageDemo":
     """Train on the built-in corpus, ask the models, measure them, draw them, and write a report.
 
     Args:
-        out: the run folder; the same command again goes on with it.
+        out: the run folder, by default runs/demo or runs/demo-vision; the same command again goes on with it.
+        vision: show images in place of text; this needs torch.
         threads: to train with.
         seed: of every random number.
 
@@ -63,12 +72,15 @@ def demo(*, out: Path = Path("runs/demo"), threads: int = 2, seed: int = 1) -> D
         Answers, scores, and where figure and report are.
 
     Raises:
-        UsageError: the folder holds something else.
+        UsageError: the folder holds something else, or images are to be shown and there is no torch.
         ResourceError: the folder cannot be written.
     """
     at_least("threads", threads, 1)
+    has_torch = importlib.util.find_spec("torch") is not None
+    if vision:
+        return _images(Path(out or FOLDER_OF_IMAGES), has_torch, threads=threads, seed=seed)
     started = time.perf_counter()
-    run, has_torch = Path(out), importlib.util.find_spec("torch") is not None
+    run = Path(out or FOLDER)
     steps = _Steps(7 if has_torch else 4)
     steps.begin("training skip-gram vectors on generated facts and the documentation of Python")
     vectors = words.train_words(run, threads=threads, seed=seed)
@@ -82,8 +94,13 @@ def demo(*, out: Path = Path("runs/demo"), threads: int = 2, seed: int = 1) -> D
     return DemoResult(run, time.perf_counter() - started, answers, learnt, figure, report)
 
 
-def show(result: DemoResult, console: "Console") -> None:
+def show(result: "DemoResult | ImageDemo", console: "Console") -> None:
     """Print what the models know, and what to try next."""
+    if not isinstance(result, DemoResult):
+        from textssl.commands._demo_images import show_demo
+
+        show_demo(result, console)
+        return
     words.show_words(result.words, console)
     if result.language is None:
         console.print(f"\n{WITHOUT_TORCH}")
@@ -113,6 +130,14 @@ class _Steps:
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def _images(run: Path, has_torch: bool, *, threads: int, seed: int) -> "ImageDemo":
+    if not has_torch:
+        raise UsageError("images need torch, which is not installed", hint='Install it: pip install "textssl[torch]"')
+    from textssl.commands._demo_images import demonstrate_images
+
+    return demonstrate_images(run, _Steps(4).begin, threads=threads, seed=seed)
 
 
 def _language(run: Path, steps: _Steps, *, threads: int, seed: int) -> language.LanguageAnswers:

@@ -1,14 +1,17 @@
-"""Turn texts into vectors, with a pre-trained transformer or with word vectors: a file in, a file out.
+"""Turn texts or images into vectors, with a transformer, word vectors or a network for images: a file in, a file out.
 
 Examples:
   textssl embed runs/lm texts.txt --out vectors.npy
   textssl embed runs/news reviews.csv --text review --out vectors.npy
   textssl embed runs/lm texts.txt --pooling cls --no-normalise --out vectors.tsv
   textssl embed runs/lm "a fine film"
+  textssl embed runs/views images/ --out vectors.npy
+  textssl embed runs/views test.npz --projection --out vectors.safetensors
 """
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import time
 from collections.abc import Sequence
@@ -19,10 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from textssl.commands._images import ImageReading, is_for_images, refuse_given, refuse_images
 from textssl.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from textssl.commands._embed_images import ImageVectors
 
 OUTPUT_SUFFIXES = (".npy", ".tsv", ".safetensors")
 
@@ -62,24 +68,31 @@ def embed(
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None,
     encoding: str = "utf-8",
     on_bad: Literal["error", "skip"] = "error",
+    projection: bool = False,
+    image_field: str = "image",
+    image_size: int | None = None,
     device: str = "auto",
-) -> TextVectors:
-    """Turn texts into vectors.
+) -> TextVectors | ImageVectors:
+    """Turn texts or images into vectors.
 
     Args:
         run: a run, a model folder, or a file of word vectors.
-        source: a text file with a text on each line, a table, or one text.
+        source: a text file with a text on each line, a table, or one text; of a network for images a folder or file of
+            images.
         out: file to write: .npy, .tsv or .safetensors; numbers are printed when left out.
         pooling: mean over all tokens of a text, or the first one (cls).
         normalise: make every vector one of length 1, so that products are cosines.
         text: columns of the texts, where the file is a table.
         format: of the table, where its name does not tell.
         encoding: of text files.
-        on_bad: stop at the first faulty row of a table, or skip them.
-        device: auto, cpu, cuda, cuda:N or mps; of a transformer.
+        on_bad: stop at the first faulty row of a table or image, or skip them.
+        projection: of images, what the projector of the training makes of the features.
+        image_field: the field or column that holds the images.
+        image_size: bring every image to this side, in pixels.
+        device: auto, cpu, cuda, cuda:N or mps; of a transformer or a network for images.
 
     Returns:
-        The vectors, one for each text.
+        The vectors, one for each text or image.
 
     Raises:
         DataError: the run or the file is missing or cannot be read.
@@ -88,25 +101,39 @@ def embed(
     """
     from textssl.commands._tables import TableSettings, read_texts
     from textssl.finetuning.embedding import TextModel, embed_texts, open_source
-    from textssl.storage import commit_file
 
     if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
+    texts = {"pooling": pooling, "text": text, "format": format, "encoding": encoding}
+    if is_for_images(run):
+        from textssl.commands._embed_images import embed_images
+
+        refuse_given(embed, texts, what="texts", because="images are embedded")
+        reading = ImageReading(None, image_size, image_field, on_bad=on_bad)
+        found = embed_images(run, source, reading, projection=projection, normalise=normalise, device=device)
+        return dataclasses.replace(found, out=_written(out, found.vectors))
     model = open_source(run)
+    refuse_images(source, run=run, command="textssl embed runs/views {source} --out vectors.npy")
+    images = {"projection": projection, "image_field": image_field, "image_size": image_size}
+    refuse_given(embed, images, what="images", because="texts are embedded")
     columns = (text,) if isinstance(text, str) else tuple(text)
     examples = read_texts(source, TableSettings(columns, None, None, None, format, encoding, on_bad))
     start = time.monotonic()
     chosen = _device(device, isinstance(model, TextModel))
     vectors = embed_texts(model, examples.texts, pooling=pooling, normalise=normalise, device=chosen)
     duration_s = time.monotonic() - start
-    if out is not None:
-        commit_file(out, _as_file(vectors, out.suffix.lower()))
-    return TextVectors(str(run), vectors, out, duration_s)
+    return TextVectors(str(run), vectors, _written(out, vectors), duration_s)
 
 
-def show(result: TextVectors, console: Console) -> None:
-    """Print where the vectors are, or the numbers, a text on each line."""
+def show(result: TextVectors | ImageVectors, console: Console) -> None:
+    """Print where the vectors are, or the numbers, a text or image on each line."""
     from textssl.commands.base import printable
+
+    if not isinstance(result, TextVectors):
+        from textssl.commands._embed_images import show_vectors
+
+        show_vectors(result, console)
+        return
 
     if result.out is None:
         for vector in result.vectors:
@@ -124,6 +151,14 @@ def _device(given: str, is_transformer: bool) -> str:
     from textssl.training.devices import chosen_device
 
     return chosen_device(given)
+
+
+def _written(out: Path | None, vectors: NDArray[np.float32]) -> Path | None:
+    from textssl.storage import commit_file
+
+    if out is not None:
+        commit_file(out, _as_file(vectors, out.suffix.lower()))
+    return out
 
 
 def _as_file(vectors: NDArray[np.float32], suffix: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Measure word vectors (analogies, similarity, a classifier of texts) or a transformer (how well it predicts a text).
+"""Measure word vectors (analogies, similarity, texts), a transformer (predicting a text), or a network for images.
 
 Examples:
   textssl evaluate runs/news --analogies questions-words.txt
@@ -6,6 +6,8 @@ Examples:
   textssl evaluate vectors.bin --classification reviews.csv --text review --label stars
   textssl evaluate runs/news --analogies questions-words.txt --protocol full --json
   textssl evaluate runs/gpt --corpus other.txt         loss, perplexity, bits per byte
+  textssl evaluate runs/views --images test/           k-NN, linear probe, gauges of collapse, a map
+  textssl evaluate runs/views --images test.npz --train-images train.npz --labels labels.csv --json
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from textssl.commands._images import ImageReading, is_for_images
 from textssl.commands.base import at_least, existing, open_vectors, print_table, printable
-from textssl.errors import UsageError
+from textssl.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from textssl.commands._evaluate_images import ImageEvaluation
     from textssl.embeddings import Embeddings
     from textssl.evaluators.base import EvaluationResult
 
@@ -69,13 +73,21 @@ def evaluate(
     sizes: Sequence[int] = (),
     corpus: str | None = None,
     max_rows: int | None = None,
+    images: str | None = None,
+    labels: Path | None = None,
+    train_images: str | None = None,
+    train_labels: Path | None = None,
+    image_field: str = "image",
+    image_size: int | None = None,
+    on_bad: Literal["error", "skip"] = "error",
     threads: int = 2,
     device: str = "auto",
-) -> Evaluation:
-    """Measure word vectors, or with --corpus a transformer.
+) -> "Evaluation | ImageEvaluation":
+    """Measure word vectors, with --corpus a transformer, or with --images a network for images.
 
     Args:
-        run: run folder, vector folder or vector file; for --corpus a run of masked_lm or next_token, or a model folder.
+        run: run folder, vector folder or vector file; for --corpus a run of masked_lm or next_token, or a model folder;
+            for --images a run of a method for images, or its model folder.
         analogies: files of analogy questions: sections ": name" with lines of four words.
         similarity: files of word pairs with a human score.
         classification: CSV or TSV file with texts and labels, for a classifier on averaged vectors.
@@ -84,13 +96,20 @@ def evaluate(
         method: of analogies: 3cosadd sums cosines, 3cosmul multiplies them.
         case: ignore takes words that differ in capitals only as one, exact does not.
         text: the column of texts.
-        label: the column of labels.
+        label: the column or field of labels.
         test: file with the texts to test on; without it a fifth of the labelled texts is kept back.
         sizes: numbers of training texts to draw, an experiment each; all of them when left out.
         corpus: text for a transformer to predict: file, folder or name of a built-in corpus.
         max_rows: predict so many rows of the corpus at most, spread over it; all of them when left out.
+        images: labelled test images: folder with a sub-folder for each label, .npz, idx, Parquet or a built-in name.
+        labels: a file of their labels, where these lie apart: columns file and label, or one label a line, in order.
+        train_images: labelled images to find neighbours among and to fit a probe on; by default those of the run.
+        train_labels: a file of their labels, where these lie apart.
+        image_field: the field or column that holds the images.
+        image_size: bring every image to this side, in pixels.
+        on_bad: stop at the first image that cannot be read, or skip and count them.
         threads: to compare with.
-        device: of a transformer: auto, cpu, cuda, cuda:N or mps.
+        device: of a transformer or a network for images: auto, cpu, cuda, cuda:N or mps.
 
     Returns:
         The results in the order of the options; each says how it was measured and how many words were known.
@@ -101,6 +120,14 @@ def evaluate(
     """
     at_least("restrict_vocab", restrict_vocab, 1)
     at_least("threads", threads, 1)
+    if images is not None or is_for_images(run):
+        _refuse_measures_of_text(run, images, (*analogies, *similarity, classification, corpus))
+        reading = ImageReading(labels, image_size, image_field, label, on_bad)
+        from textssl.commands._evaluate_images import evaluate_images
+
+        return evaluate_images(
+            run, images or "", reading, train_images=train_images, train_labels=train_labels, device=device
+        )
     if corpus is not None:
         return _predicted(run, corpus, max_rows, device, others=(*analogies, *similarity, classification))
     questions, pairs = _files(analogies, "analogy questions"), _files(similarity, "word pairs")
@@ -124,8 +151,13 @@ def evaluate(
     return Evaluation(str(run), len(vectors), tuple(results), tuple(notes))
 
 
-def show(result: Evaluation, console: "Console") -> None:
+def show(result: "Evaluation | ImageEvaluation", console: "Console") -> None:
     """Print a table for each measurement."""
+    if not isinstance(result, Evaluation):
+        from textssl.commands._evaluate_images import show_images
+
+        show_images(result, console)
+        return
     words = "" if result.num_words is None else f": {result.num_words:,} words"
     console.print(f"{printable(result.run)}{words}")
     analogies = [each for each in result.results if each.name == "analogy"]
@@ -143,6 +175,22 @@ def show(result: Evaluation, console: "Console") -> None:
             console.print(f"{each.metrics['coverage']:.1%} of the words of the test texts are known")
     for note in result.notes:
         console.print(note)
+
+
+def _refuse_measures_of_text(run: str | Path, images: str | None, others: "Sequence[Path | str | None]") -> None:
+    """Refuse images for what is no network for images, measures of text for one, and nothing to measure."""
+    if not is_for_images(existing(run, what="run folder or model folder")):
+        raise DataError(
+            "holds no network for images",
+            where=str(run),
+            hint=f"Train one: textssl train simclr images/ --out runs/views. To measure this one: textssl evaluate "
+            f"{run} --analogies FILE, or --corpus FILE",
+        )
+    if images is None or any(other is not None for other in others):
+        given = "nothing to measure" if images is None and not any(others) else "analogies and texts measure no images"
+        raise UsageError(
+            given, where=str(run), hint=f"It is a network for images: textssl evaluate {run} --images test/"
+        )
 
 
 def _predicted(

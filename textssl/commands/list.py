@@ -29,7 +29,7 @@ KINDS = {
 }
 NEXT = {
     "objectives": "textssl train OBJECTIVE --help",
-    "corpora": "textssl train skipgram CORPUS --out runs/first",
+    "corpora": "textssl train skipgram TEXT --out runs/first    or    textssl train simclr IMAGES --out runs/views",
     "commands": "textssl COMMAND --help",
     "evaluators": "textssl evaluate --help",
     "formats": "textssl export RUN FILE",
@@ -104,8 +104,8 @@ def _entries(kind: str) -> "tuple[Entry, ...]":
 def _corpora() -> "tuple[Entry, ...]":
     import corpora
 
-    cards = ((name, corpora.card(name)) for name in corpora.names())
-    return tuple(Entry(name, f"{card.description} ({card.kind}, {card.licence})") for name, card in cards)
+    cards = [corpora.card(name) for name in corpora.names()]
+    return tuple(Entry(it.name, f"{it.description} ({it.content}, {it.kind}, {it.licence})") for it in cards)
 
 
 def _presets() -> "tuple[Entry, ...]":

@@ -1,4 +1,4 @@
-"""Draw word vectors or a training run as a PNG: a map of words, countries and capitals, training curves.
+"""Draw word vectors, images or a training run as a PNG: maps of words or images, pairs, nearest images, curves.
 
 Examples:
   textssl plot runs/news                               the most frequent words
@@ -7,6 +7,8 @@ Examples:
   textssl plot runs/news --capitals                    arrows from country to capital (Mikolov et al. 2013)
   textssl plot runs/news --pairs pairs.txt             the same for your own pairs, two words a line
   textssl plot runs/news --curves
+  textssl plot runs/views --images test.npz            a map of images, and some with their nearest
+  textssl plot runs/views --method tsne                the same of the images that it was trained on
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from textssl import figures
+from textssl.commands._images import ImageReading, is_for_images
 from textssl.commands.base import CAPITALS, at_least, existing, open_vectors, printable, require_known
 from textssl.errors import DataError, UsageError
 from textssl.report import along, curves_of
@@ -26,6 +29,7 @@ from textssl.storage import commit_file
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from textssl.commands._plot_images import ImagePlots
     from textssl.embeddings import Embeddings
 
 MIN_PAIRS = 3
@@ -62,9 +66,13 @@ def plot(
     capitals: bool = False,
     pairs: Path | None = None,
     curves: bool = False,
+    images: str | None = None,
+    labels: Path | None = None,
+    image_size: int | None = None,
+    most_images: int = 2000,
     output: Path | None = None,
-) -> Plot:
-    """Draw word vectors or a training run.
+) -> "Plot | ImagePlots":
+    """Draw word vectors, what a network for images sees, or a training run.
 
     Args:
         run: run folder, model folder or vector file.
@@ -75,6 +83,10 @@ def plot(
         capitals: draw countries and their capitals, joined by arrows, in the plane of their principal components.
         pairs: draw the pairs of this file likewise: two words a line.
         curves: draw the curves of the training, from metrics.jsonl of the run folder.
+        images: images for a network for images; by default those that it was trained on.
+        labels: a file of their labels, where these lie apart.
+        image_size: bring every image to this side, in pixels.
+        most_images: in the map, spread over all.
         output: the PNG to write; a file in the run folder when left out, else in the current folder.
 
     Returns:
@@ -96,6 +108,23 @@ def plot(
         raise UsageError(f"output must be a .png file, got {output}")
     if curves:
         return _plot_curves(Path(run), output)
+    if is_for_images(run):
+        from textssl.commands._plot_images import plot_images
+
+        if asked:
+            raise UsageError(
+                f"{asked[0]} is for word vectors, this is a network for images",
+                where=str(run),
+                hint=f"Draw images: textssl plot {run} --images test/",
+            )
+        reading = ImageReading(labels, image_size)
+        return plot_images(run, images, reading, method=method, seed=seed, most_images=most_images, output=output)
+    if images is not None:
+        raise DataError(
+            "holds no network for images",
+            where=str(run),
+            hint="Train one: textssl train simclr images/ --out runs/views",
+        )
     vectors = open_vectors(run)
     if capitals:
         return _plot_pairs(vectors, Path(run), _known_capitals(vectors), "capitals", output)
@@ -107,8 +136,12 @@ def plot(
     return _plot_map(vectors, Path(run), chosen, method, seed, output)
 
 
-def show(result: Plot, console: "Console") -> None:
+def show(result: "Plot | ImagePlots", console: "Console") -> None:
     """Print where the picture is."""
+    if not isinstance(result, Plot):
+        console.print(printable(str(result.map)))
+        console.print(printable(str(result.nearest)))
+        return
     console.print(printable(str(result.path)))
     if result.left_out:
         console.print(f"not in the vocabulary: {', '.join(map(printable, result.left_out))}")

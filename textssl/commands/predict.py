@@ -1,10 +1,11 @@
-"""Predict labels with probabilities for new texts, from a fine-tuned run: a table or text file in, a table out.
+"""Predict labels with probabilities for new texts or images, from a fine-tuned run: a file in, a table out.
 
 Examples:
   textssl predict runs/stars new.csv --out predictions.csv
   textssl predict runs/stars new.csv --text body --out predictions.parquet
   textssl predict runs/stars texts.txt                  a text on each line
   textssl predict runs/stars "a fine film"
+  textssl predict runs/classes images/ --out predictions.csv
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from textssl.commands._images import ImageReading, is_for_images, refuse_given, refuse_images
 from textssl.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from textssl.commands._predict_images import ImagePredictions
     from textssl.finetuning.labels import Task
 
 THRESHOLD_SHOWN = 0.5
@@ -83,23 +86,28 @@ def predict(
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None,
     encoding: str = "utf-8",
     on_bad: Literal["error", "skip"] = "error",
+    image_field: str = "image",
+    image_size: int | None = None,
     device: str = "auto",
-) -> Predictions:
+) -> Predictions | ImagePredictions:
     """Predict labels with probabilities.
 
     Args:
         run: a fine-tuned run, or a folder of a sequence classifier.
-        source: a table, a text file with a text on each line, or one text.
+        source: a table, a text file with a text on each line, or one text; of a classifier of images a folder or file
+            of images.
         out: table to write: .csv, .tsv, .jsonl or .parquet; printed when left out.
         text: columns of the texts; when left out, those that the run was trained on.
         text_pair: column of the second text; when left out, that of the run.
         format: of the table, where its name does not tell.
         encoding: of text files.
-        on_bad: stop at the first faulty row, or skip them.
+        on_bad: stop at the first faulty row or image, or skip them.
+        image_field: the field or column that holds the images.
+        image_size: bring every image to this side, in pixels.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Returns:
-        A label and the probabilities of each text.
+        A label and the probabilities of each text or image.
 
     Raises:
         DataError: the run is none that classifies, or the file cannot be read.
@@ -114,7 +122,17 @@ def predict(
 
     if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
+    texts = {"text": text, "text_pair": text_pair, "format": format, "encoding": encoding}
+    if is_for_images(run):
+        from textssl.commands._predict_images import predict_images
+
+        refuse_given(predict, texts, what="texts", because="images are classified")
+        reading = ImageReading(None, image_size, image_field, on_bad=on_bad)
+        return predict_images(run, source, reading, out=out, device=device)
     model, labels = open_classifier(run)
+    refuse_images(source, run=run, command="textssl predict runs/classes {source}")
+    images = {"image_field": image_field, "image_size": image_size}
+    refuse_given(predict, images, what="images", because="texts are classified")
     columns, pair = _columns_of(run, text, text_pair)
     examples = read_texts(source, TableSettings(columns, pair, None, None, format, encoding, on_bad))
     if (pair is None) != (examples.pairs is None):
@@ -147,9 +165,15 @@ def as_table(result: Predictions) -> tuple[list[str], list[list[Any]]]:
     return [result.place_name, "text", "prediction", *probabilities], rows
 
 
-def show(result: Predictions, console: Console) -> None:
+def show(result: Predictions | ImagePredictions, console: Console) -> None:
     """Print where the predictions are, or the predictions, the most probable class with its probability."""
     from textssl.commands.base import print_table, printable
+
+    if not isinstance(result, Predictions):
+        from textssl.commands._predict_images import show_predictions
+
+        show_predictions(result, console)
+        return
 
     if result.num_truncated:
         were = "text was" if result.num_truncated == 1 else "texts were"

@@ -1,4 +1,4 @@
-"""Train an objective on a corpus: text file, folder, table, built-in corpus; the same command again resumes.
+"""Train an objective on a corpus: text, table, images, built-in corpus; the same command again resumes.
 
 Examples:
   textssl train skipgram corpus.txt --out runs/news
@@ -6,6 +6,8 @@ Examples:
   textssl train skipgram corpus.txt --out runs/subwords --min-n 3 --max-n 6
   textssl train skipgram corpus.txt --out runs/quick --max-minutes 2 --threads 4
   textssl train masked_lm corpus.txt --out runs/lm --preset tiny --patience 3
+  textssl train simclr images/ --out runs/views --encoder resnet --device cuda
+  textssl train simclr digits --out runs/digits --epochs 30
   torchrun --nproc-per-node 8 -m textssl train masked_lm corpus.txt --out runs/lm     on eight GPUs
   textssl train skipgram corpus.txt --dry-run           what would be done, without doing it
 """
@@ -16,12 +18,13 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textssl import registry
+from textssl.commands._sources import FOR_TEXT, opened_source, what_was_mended
 from textssl.commands._train_options import TrainOptions, resolve_options
 from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
@@ -69,7 +72,7 @@ class TrainResult:
 
 def train(
     objective: str,
-    corpus: str | Path | Iterable[str] | Iterable[Sequence[str]],
+    corpus: str | Path | Iterable[str] | Iterable[Sequence[str]] | Any,
     *,
     out: str | Path | None = None,
     **given: Any,
@@ -79,7 +82,7 @@ def train(
     Args:
         objective: its name (textssl list objectives).
         corpus: a file, a folder, the name of a built-in corpus, or "hub:owner/name"; from Python also a list (or any
-            object that can be read more than once) of texts or of lists of tokens.
+            object that can be read more than once) of texts or of lists of tokens, or an array of images.
         out: run folder; made when missing, gone on with when unfinished.
         given: options of the objective and of TrainOptions, by name.
 
@@ -102,9 +105,9 @@ def train(
     asked = {"objective": objective, **asdict(config), **_that_matter(options, method)}
     if out is not None:
         RunFolder.refuse_early(Path(out), asked)
-    source = _source(corpus, options)
+    source = opened_source(corpus, options, method, config)
     prepared = _prepared(method, source, config, options, ranks)
-    notes = [*_skipped(source), *prepared.describe()]
+    notes = [*what_was_mended(source), *prepared.describe()]
     for line in notes if ranks.leads else ():
         _note_to_screen(line)
     if out is None or options.dry_run:
@@ -124,7 +127,12 @@ def train(
 
 
 def task_of(
-    prepared: Prepared, options: TrainOptions, ranks: Ranks | None = None, *, num_parts: int | None = None
+    prepared: Prepared,
+    options: TrainOptions,
+    ranks: Ranks | None = None,
+    *,
+    num_parts: int | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> KernelTask | GradientTask:
     """The updates of an objective that has read its corpus.
 
@@ -133,6 +141,7 @@ def task_of(
         options: seed, device, precision and so on; `device` is one that this machine has.
         ranks: the processes that train together.
         num_parts: in which a network's batch is computed; None for what the objective and the options say.
+        note: takes lines for people; None: the error stream.
     """
     engine = prepared.blocks()
     if engine is not None:
@@ -163,13 +172,14 @@ def task_of(
         seed=options.seed,
         loader_threads=options.loader_threads,
         ranks=ranks,
-        note=_note_to_screen if ranks is None or ranks.leads else None,
+        note=(note or _note_to_screen) if ranks is None or ranks.leads else None,
     )
 
 
 def prepared_by(method: Any, corpus: str, config: Any, options: TrainOptions) -> Prepared:
     """An objective with a corpus read, by the class of the objective and its options."""
-    prepared: Prepared = method().prepare(_source(corpus, options), config, _setting(options, method))
+    source = opened_source(corpus, options, method, config)
+    prepared: Prepared = method().prepare(source, config, _setting(options, method))
     return prepared
 
 
@@ -205,15 +215,15 @@ def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks
         if ranks.leads:
             _note_to_screen(f"{run.path} is finished already; its result again:")
         return TrainSummary.from_json(run.status()["summary"])
-    task = task_of(prepared, options, ranks)
-    network = None if isinstance(task, KernelTask) else task
     progress = make_progress() if ranks.leads else SilentProgress()
+    task = task_of(prepared, options, ranks, note=progress.message)
+    network = None if isinstance(task, KernelTask) else task
     track = [options.track] if options.track and ranks.leads else []
     trainer = Trainer(
         task,
         run,
         config=options,
-        evaluate=network.evaluate if network and network.has_evaluation else None,
+        evaluate=network.evaluate if network and _is_evaluated(network, options) else None,
         progress=progress,
         export=lambda: prepared.save(run.model, task.state()),
         insight=Insight(network.utilisation, network.diagnosis) if network else None,
@@ -227,6 +237,11 @@ def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks
             network.close()
 
 
+def _is_evaluated(task: GradientTask, options: TrainOptions) -> bool:
+    """Whether there are scores; patience needs a loss of what is held back, gauges are none."""
+    return task.has_evaluation or (task.has_gauges and options.patience is None)
+
+
 def _prepared(method: Any, source: Any, config: Any, options: TrainOptions, ranks: Ranks) -> Prepared:
     """The objective with its corpus read: first by the process that leads, then by the others from the cache."""
     if not ranks.leads:
@@ -238,32 +253,17 @@ def _prepared(method: Any, source: Any, config: Any, options: TrainOptions, rank
 
 
 def _that_matter(options: TrainOptions, method: Any) -> dict[str, Any]:
-    """As `TrainOptions.that_matter`; a network may go on on another device."""
+    """As `TrainOptions.that_matter`; a network may go on on another device, and images have no options of text."""
     asked = options.that_matter()
     if not _is_word_vectors(method):
         del asked["device"]
+    for name in FOR_TEXT if method.FAMILY == "images" else ():
+        del asked[name]
     return asked
 
 
 def _is_word_vectors(method: Any) -> bool:
     return bool(method.FAMILY == "word_vectors")
-
-
-def _source(corpus: Any, options: TrainOptions) -> Any:
-    if not isinstance(corpus, str | Path):
-        from textssl.text.sources import from_iterable
-
-        return from_iterable(corpus)
-    import corpora
-
-    return corpora.load(
-        corpus,
-        format=options.format,  # type: ignore[arg-type]  # corpora checks the name and says which there are
-        text_field=options.text_field,
-        encoding=options.encoding,
-        on_bad=options.on_bad,
-        limit=options.limit,
-    )
 
 
 def _setting(options: TrainOptions, method: Any) -> Setting:
@@ -337,11 +337,6 @@ def _command(objective: str, corpus: Any, out: str | Path, given: Mapping[str, A
         elif value is not None:
             words += [f"--{flag}", str(value)]
     return words
-
-
-def _skipped(source: Any) -> list[str]:
-    report = source.report() if hasattr(source, "report") else {}
-    return [f"{number:,} {what} skipped or mended" for what, number in report.items()]
 
 
 def _note_to_screen(text: str) -> None:

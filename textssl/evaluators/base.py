@@ -13,6 +13,7 @@ from textssl.errors import DataError
 from textssl.words import Words
 
 Case = Literal["ignore", "exact"]
+CLASS_COLUMNS = ("class", "precision", "recall", "f1", "support")
 ENCODING_HINT = "Convert the file to UTF-8 first."
 
 
@@ -29,6 +30,7 @@ class EvaluationResult:
         columns: headings of the table.
         rows: its rows: texts and numbers, None where there is nothing to say.
         settings: how it was measured.
+        classes: name, precision, recall, F1 and number of each class, where there are classes.
     """
 
     name: str
@@ -39,6 +41,7 @@ class EvaluationResult:
     columns: Sequence[str]
     rows: Sequence[Sequence[str | float | int | None]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[tuple[str, float, float, float, int]] = ()
 
     @property
     def primary_value(self) -> float:
@@ -47,7 +50,7 @@ class EvaluationResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as JSON values; the rows as dictionaries by heading."""
-        return {
+        found = {
             "name": self.name,
             "source": self.source,
             "primary_metric": self.primary_metric,
@@ -57,6 +60,8 @@ class EvaluationResult:
             "rows": [dict(zip(self.columns, row, strict=True)) for row in self.rows],
             "settings": dict(self.settings),
         }
+        named = [dict(zip(CLASS_COLUMNS, each, strict=True)) for each in self.classes]
+        return {**found, "classes": named} if named else found
 
 
 class Evaluator(ABC):

@@ -80,6 +80,7 @@ def open_text_model(path: str | Path) -> TextModel:
     from textssl.models.base_folder import is_model_folder, load_model
 
     folder = model_folder(path)
+    _refuse_network_for_images(folder, path)
     if not is_model_folder(folder):
         raise DataError(
             "holds no transformer",
@@ -107,6 +108,7 @@ def open_source(source: Any) -> TextModel | WordVectors:
 
         if is_model_folder(folder):
             return open_text_model(folder)
+        _refuse_network_for_images(folder, source)
     return Embeddings.load(source)
 
 
@@ -128,6 +130,17 @@ def model_folder(path: str | Path) -> Path:
             f"has no model yet, the run is {state}", where=str(path), hint="Finish it: run its command again."
         )
     return run.model
+
+
+def _refuse_network_for_images(folder: Path, given: str | Path) -> None:
+    from textssl.models.base_images import is_image_model_folder
+
+    if is_image_model_folder(folder):
+        raise DataError(
+            "holds a network for images, not one for text",
+            where=str(given),
+            hint=f"Give it images: textssl embed {given} images/ --out vectors.npy",
+        )
 
 
 def embed_texts(

@@ -19,6 +19,7 @@ from textssl.finetuning.classifier import Classifier, features, last_layer
 from textssl.finetuning.encoding import BatchPlan, EncodedTexts, batches_by_length
 from textssl.finetuning.labels import Labels
 from textssl.losses.core import Kind, LossTensor, fenchel_young
+from textssl.objectives.base import GradientHooks
 
 KINDS: dict[str, Kind] = {"single_label": "softmax", "multi_label": "sigmoid", "regression": "square"}
 EVALUATION_TOKENS = 4096
@@ -105,7 +106,7 @@ class LabelledTexts:
         return self._targets[at], None if self._weights is None else self._weights[at]
 
 
-class FineTuning:
+class FineTuning(GradientHooks):
     """The `GradientObjective` of a classifier: the whole model learns."""
 
     unit = "tokens"

@@ -17,6 +17,9 @@ LEAST_EPOCHS, MOST_EPOCHS = 3, 30
 MOST_EVALUATIONS = 10
 """On the dev set, where nobody says how often: an evaluation of a large dev set costs more than a small epoch."""
 WARMUP = 0.1
+FOR_TEXTS = ("task", "layer_decay", "pooling", "length")
+FOR_IMAGES = ("crop_min", "flip")
+"""Options that say nothing of the others."""
 CLIP_NORM = 1.0
 
 
@@ -31,10 +34,12 @@ class FinetuneOptions(TrainerConfig):
         "full", "Train the whole model, or the classifier alone on the frozen model."
     )
     epochs: int | None = option(
-        None, "Times every text is seen; by default 3, more where there are few texts.", minimum=1
+        None, "Times every text or image is seen; by default 3, more where there are few.", minimum=1
     )
-    batch: int = option(32, "Texts in one update.", minimum=1)
-    learning_rate: float | None = option(None, "The highest one; by default 3e-4, of a probe 1e-2.", above=0)
+    batch: int = option(32, "Texts or images in one update.", minimum=1)
+    learning_rate: float | None = option(
+        None, "The highest one; by default 3e-4, of a probe 1e-2, of images 1e-3.", above=0
+    )
     layer_decay: float | None = option(
         None, "Learning rate of a layer relative to the one above; lower layers change less.", above=0, maximum=1
     )
@@ -47,6 +52,12 @@ class FinetuneOptions(TrainerConfig):
         "auto", "How an encoder makes one vector of a text; auto takes what the model says."
     )
     length: int | None = option(None, "Most tokens of a text; by default the model's length.", minimum=3)
+    crop_min: float = option(
+        0.6, "Of images: smallest share that is cut out and enlarged while training; 1 for whole images.",
+        above=0, maximum=1,
+    )  # fmt: skip
+    flip: float = option(0.0, "Of images: share mirrored while training; 0.5 where left and right are alike.",
+                         minimum=0, maximum=1)  # fmt: skip
     dev_share: float = option(
         0.1, "Share of the training rows kept back to stop early, where no dev set is given; 0 for none.",
         minimum=0, maximum=0.5,
@@ -76,9 +87,23 @@ class FinetuneOptions(TrainerConfig):
             return self.evaluate_every
         return "epoch" if num_epochs <= MOST_EVALUATIONS else f"{math.ceil(num_steps / MOST_EVALUATIONS)}steps"
 
-    def that_matter(self) -> dict[str, Any]:
-        """The options that decide what is learnt, for config.toml."""
-        return {name: value for name, value in asdict(self).items() if name not in _ONLY_HOW}
+    def that_matter(self, example: Literal["texts", "images"] = "texts") -> dict[str, Any]:
+        """The options that decide what is learnt of texts or of images, for config.toml."""
+        idle = FOR_IMAGES if example == "texts" else FOR_TEXTS
+        return {name: value for name, value in asdict(self).items() if name not in _ONLY_HOW and name not in idle}
+
+    def refuse_idle(self, example: Literal["texts", "images"]) -> None:
+        """Refuse options that were given and would do nothing.
+
+        Raises:
+            UsageError: one of images was given for texts, or the other way about.
+        """
+        other = "images" if example == "texts" else "texts"
+        for name in FOR_IMAGES if example == "texts" else FOR_TEXTS:
+            if getattr(self, name) != getattr(FinetuneOptions, name):
+                raise UsageError(
+                    f"{name} is an option for {other}, and {example} are learnt from here", hint="Leave it out."
+                )
 
     def chosen_learning_rate(self) -> float:
         """The highest learning rate."""

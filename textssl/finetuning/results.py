@@ -49,7 +49,7 @@ class SeedRow:
         epochs: made, with fraction.
         kept_epoch: of the state that is kept.
         elapsed_s: time of training, all sessions.
-        tokens_per_s: read while training, evaluations within the time.
+        units_per_s: tokens or images read while training, evaluations within the time.
         dev, test: scores by name; empty where there is no such set.
     """
 
@@ -57,7 +57,7 @@ class SeedRow:
     epochs: float
     kept_epoch: float
     elapsed_s: float
-    tokens_per_s: float
+    units_per_s: float
     dev: Mapping[str, float]
     test: Mapping[str, float]
 
@@ -72,12 +72,13 @@ class FinetuneResult:
         names: of the outputs.
         primary: the score that counts.
         scored_on: "test", or "dev" where there is no test set, or "" where there is neither.
-        num_texts: by set; of the training set what each seed learns from.
+        num_examples: by set; of the training set what each seed learns from.
         methods: the model first, then the baselines.
         seeds: one row for each.
         best_seed: whose model is kept: the best on the dev set, the first among equals.
-        classes: name, precision, recall, F1 and number of texts of each class, by the best seed.
+        classes: name, precision, recall, F1 and number of examples of each class, by the best seed.
         notes: what a reader of the numbers should know.
+        example, unit: what is labelled and what is read, in the plural.
     """
 
     run: Path
@@ -85,12 +86,14 @@ class FinetuneResult:
     names: tuple[str, ...]
     primary: str
     scored_on: str
-    num_texts: Mapping[str, int]
+    num_examples: Mapping[str, int]
     methods: tuple[Method, ...]
     seeds: tuple[SeedRow, ...]
     best_seed: int
     classes: tuple[tuple[str, float, float, float, int], ...]
     notes: tuple[str, ...]
+    example: str = "texts"
+    unit: str = "tokens"
 
     def as_dict(self) -> dict[str, Any]:
         """For --json and results.json."""
@@ -152,7 +155,7 @@ def write_pages(result: FinetuneResult, confusion: Any, curves: tuple[Mapping[st
 
     name = result.run.name
     if confusion is not None:
-        title = f"{name}: what {result.scored_on} texts were taken for"
+        title = f"{name}: what {result.scored_on} {result.example} were taken for"
         commit_file(result.run / CONFUSION, draw_confusion(confusion, result.names, title=title))
     losses, scores = curves
     if losses:
@@ -191,7 +194,7 @@ def _tables(result: FinetuneResult) -> list[Table]:
         ]
         tables.append(Table(f"Scores on the {result.scored_on} set", ("method", *names), rows))
     if result.classes:
-        columns = ("class", "precision", "recall", "F1", "texts")
+        columns = ("class", "precision", "recall", "F1", result.example)
         tables.append(Table(f"Classes (seed {result.best_seed})", columns, result.classes))
     headings = (
         "seed",
@@ -200,11 +203,11 @@ def _tables(result: FinetuneResult) -> list[Table]:
         "epochs",
         "kept epoch",
         "seconds",
-        "tokens/s",
+        f"{result.unit}/s",
     )
     rows_of_seeds = [
         (str(row.seed), row.dev.get(result.primary), row.test.get(result.primary), row.epochs, row.kept_epoch,
-         row.elapsed_s, row.tokens_per_s)
+         row.elapsed_s, row.units_per_s)
         for row in result.seeds
     ]  # fmt: skip
     tables.append(Table("Seeds", headings, rows_of_seeds))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 from torch import Tensor
 
+from textssl.finetuning.baselines import baselines
 from textssl.finetuning.classifier import Classifier, last_layer, new_classifier, open_classifier, save_classifier
 from textssl.finetuning.embedding import TextModel
 from textssl.finetuning.encoding import BatchPlan, EncodedTexts
@@ -28,10 +28,13 @@ from textssl.finetuning.objective import (
     probabilities,
 )
 from textssl.finetuning.options import CLIP_NORM, WARMUP, FinetuneOptions
+from textssl.finetuning.results import Method
+from textssl.finetuning.seeds import SeedResult, spread_of, spread_scores
 from textssl.objectives.base import GradientParts, Optimisation
 from textssl.run_folder import RunFolder
 from textssl.training.notes import TrainSummary, Watched
 from textssl.training.progress import Progress
+from textssl.word_vectors import WordVectors
 
 
 @dataclass(frozen=True)
@@ -54,29 +57,6 @@ class Sets:
         return {name: examples for name, examples in every.items() if examples is not None}
 
 
-@dataclass(frozen=True)
-class SeedResult:
-    """A classifier of one seed and what it scores.
-
-    Args:
-        seed: of order, initialisation, dropout and the draw of training rows.
-        folder: the run.
-        num_texts: it learnt from.
-        summary: how training went.
-        dev_scores: of the state that is kept; None without a dev set.
-        test_scores: None without a test set.
-        decided: what it says of the rows of dev and test, by the name of the set.
-    """
-
-    seed: int
-    folder: Path
-    num_texts: int
-    summary: TrainSummary
-    dev_scores: dict[str, float] | None
-    test_scores: dict[str, float] | None
-    decided: dict[str, NDArray[Any]]
-
-
 class Study:
     """All that the seeds of a run share: model, labels, encoded sets.
 
@@ -86,16 +66,34 @@ class Study:
         labels: what they mean.
         options: how to train.
         length: most tokens of a text.
+        vectors: word vectors for a baseline, or None.
     """
 
-    def __init__(self, source: TextModel, sets: Sets, labels: Labels, options: FinetuneOptions, *, length: int) -> None:
+    example, unit = "texts", "tokens"
+
+    def __init__(
+        self,
+        source: TextModel,
+        sets: Sets,
+        labels: Labels,
+        options: FinetuneOptions,
+        *,
+        length: int,
+        vectors: WordVectors | None = None,
+    ) -> None:
         self.source = source
+        self.vectors = vectors
         self.sets = sets
         self.labels = labels
         self.options = options
         self.length = length
         self.targets = {name: labels.encode(examples) for name, examples in sets.named().items()}
         self.encoded = {name: self._encode(examples) for name, examples in sets.named().items()}
+
+    @property
+    def num_examples(self) -> dict[str, int]:
+        """Texts of each set there is."""
+        return {name: len(each) for name, each in self.sets.named().items()}
 
     def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
         """Train, or go on, or take the classifier that is finished; then score it."""
@@ -120,6 +118,23 @@ class Study:
         classes = self.targets["train"] if self.labels.task == "single_label" else None
         drawn = limited(train, size=limit, classes=classes, seed=seed)
         return drawn, self._encode(drawn), self.labels.encode(drawn)
+
+    def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
+        """The model and the baselines, each fitted on the rows of the same seeds."""
+        what = "fine-tuned" if self.options.method == "full" else "probe of"
+        path = self.source.path
+        yield Method(f"{what} {path.parent.name if path.name == 'model' else path.name}", spread_of(found, scored_on))
+        if not scored_on:
+            return
+        scored, targets = self.sets.named()[scored_on], self.targets[scored_on]
+        same_rows = self.options.train_limit is None
+        by_name: dict[str, list[dict[str, float]]] = {}
+        for seed in self.options.seed_numbers()[: 1 if same_rows else None]:
+            train, _, train_targets = self.training_rows(seed)
+            for each in baselines(self.labels, train, train_targets, scored, targets, vectors=self.vectors):
+                by_name.setdefault(each.name, []).append(each.scores)
+        for name, scores in by_name.items():
+            yield Method(name, spread_scores(scores))
 
     def _encode(self, examples: Examples) -> EncodedTexts:
         return self.source.encode(examples.texts, examples.pairs, length=self.length)

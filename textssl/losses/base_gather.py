@@ -1,8 +1,8 @@
-"""Rows of all processes that train together, with gradient: what a contrastive loss needs to see every key.
+"""What processes that train together know of each other's rows: the rows with gradient, and sums without.
 
 The gradient of gathered rows is the sum, over the processes, of what each one's loss says about them; so the sum of the
 losses of all processes has the gradient that one process with all rows would have.
-Shapes: N rows of one process, W processes, D width.
+Shapes: N rows of one process, W processes, D width, K columns.
 """
 
 from __future__ import annotations
@@ -34,6 +34,30 @@ def gathered(rows: Tensor) -> Tensor:
 def first_row(rows: Tensor) -> int:
     """The place of a process's own rows among the gathered ones: rank * N."""
     return 0 if _num_processes() == 1 else distributed.get_rank() * len(rows)
+
+
+def own_share(rows: Tensor) -> Tensor:
+    """Of rows that all processes hold, those that this one answers for: every W-th, so that each is counted once."""
+    processes = _num_processes()
+    return rows if processes == 1 else rows[distributed.get_rank() :: processes]
+
+
+def log_summed(logits: Tensor) -> Tensor:
+    """log of the sum of exp over the rows of all processes, (1, K) for (N, K); without a gradient, N may differ."""
+    own_1K = torch.logsumexp(logits.detach(), 0, keepdim=True)
+    if _num_processes() == 1:
+        return own_1K
+    everyone_WK = own_1K.new_empty((_num_processes(), own_1K.shape[1]))
+    distributed.all_gather_into_tensor(everyone_WK, own_1K)
+    return torch.logsumexp(everyone_WK, 0, keepdim=True)
+
+
+def mean_over_ranks(rows: Tensor) -> Tensor:
+    """The mean row of all processes, (K,) for (N, K); without a gradient, N may differ."""
+    sums = torch.cat([rows.detach().sum(0), rows.new_tensor([len(rows)])])
+    if _num_processes() > 1:
+        distributed.all_reduce(sums)
+    return sums[:-1] / sums[-1]
 
 
 class _Gathered(torch.autograd.Function):  # type: ignore[misc]  # torch is not followed by mypy here

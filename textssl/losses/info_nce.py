@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from textssl.errors import UsageError
+from textssl.losses.base_gather import first_row, gathered
 from textssl.losses.core import LossTensor, scored
 
 
@@ -45,33 +46,40 @@ def symmetric_info_nce(first: Tensor, second: Tensor, *, temperature: float | Te
     """Both directions: every vector of the first view against the second view, and back; 2 N terms.
 
     Args:
-        first, second: (N, D) floating, row i of one belongs to row i of the other.
+        first, second: (N, D) floating, row i of one belongs to row i of the other; keys are those of all processes.
         temperature: above 0; a 0-d tensor receives a gradient.
 
     Raises:
         UsageError: the temperature is not above 0.
     """
-    forth = info_nce(first, second, temperature=temperature)
-    return forth + info_nce(second, first, temperature=temperature)
+    start = first_row(first)
+    forth = info_nce(first, gathered(second), temperature=temperature, first_key=start)
+    return forth + info_nce(second, gathered(first), temperature=temperature, first_key=start)
 
 
 def nt_xent(first: Tensor, second: Tensor, *, temperature: float | Tensor) -> LossTensor:
     """Every one of 2 N vectors against the 2 N - 1 others, of which its second view is right.
 
+    Where several processes train, the others are those of all processes, so that their losses add up to that of one
+    process with all samples.
+
     Args:
-        first, second: (N, D) floating, two views of N samples.
+        first, second: (N, D) floating, two views of N samples; N equal in all processes.
         temperature: above 0; a 0-d tensor receives a gradient.
 
     Returns:
-        The total in nats, and 2 N.
+        The total in nats of the own 2 N vectors, and 2 N. SimCLR's code adds two means over N: twice this mean.
 
     Raises:
-        UsageError: the temperature is not above 0.
+        UsageError: the temperature is not above 0, or the processes have different numbers of samples.
     """
     views = _unit(torch.cat([first, second]))
+    keys, start = gathered(views), first_row(views)
     places = torch.arange(len(views), device=views.device)
-    others = ~torch.eye(len(views), dtype=torch.bool, device=views.device)
-    return scored(views, views, places.roll(len(first)), kind="softmax", scale=_scale(temperature), mask=others)
+    others = torch.ones(len(views), len(keys), dtype=torch.bool, device=views.device)
+    others[places, start + places] = False
+    targets = start + places.roll(len(first))
+    return scored(views, keys, targets, kind="softmax", scale=_scale(temperature), mask=others)
 
 
 def queue_info_nce(queries: Tensor, keys: Tensor, queue: Tensor, *, temperature: float | Tensor) -> LossTensor:

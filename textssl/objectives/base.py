@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.errors import UsageError
-from textssl.text.sources import Source
 
 if TYPE_CHECKING:
     from textssl.embeddings import Embeddings
 
-Method = Literal["adamw", "muon", "sparse_sgd"]
+Method = Literal["adamw", "muon", "sgd", "lars", "sparse_sgd"]
 Schedule = Literal["linear", "cosine", "stable", "constant"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -64,11 +63,14 @@ class Optimisation:
     """How gradients become updates; what `GradientTask` does with the model that it gets.
 
     Args:
-        method: "adamw"; "muon" for the matrices of the layers with AdamW for the rest; "sparse_sgd" for large tables of
-            which a batch touches some rows.
+        method: "adamw"; "muon" for the matrices of the layers with AdamW for the rest; "sgd" with momentum; "lars",
+            that with steps in proportion to each matrix's norm; "sparse_sgd" for large tables of which a batch touches
+            some rows.
         learning_rate: the highest of the schedule, above 0; one for both halves of Muon.
         weight_decay: per unit of learning rate, at least 0; not for embeddings and parameters with one axis.
         betas: of AdamW; the first is not Muon's momentum.
+        momentum: of "sgd" and "lars", 0 to below 1.
+        nesterov: whether "sgd" looks ahead along its momentum.
         schedule: after the warm-up, "linear" falls to 0, "cosine" along half a wave, "stable" stays and falls at the
             end with 1 - sqrt of the part that is over, "constant" stays.
         warmup: share of the run, 0 to 1, in which the learning rate rises linearly.
@@ -82,6 +84,7 @@ class Optimisation:
         compile: whether torch.compile is applied to the loss.
         max_visits: of "sparse_sgd", or None for its default.
         layer_decay: the learning rate of a layer is that of the layer above times this, above 0 to 1; None for 1.
+        constant_rate: parameters whose names begin so have the highest learning rate throughout, whatever the schedule.
 
     Raises:
         UsageError: a number is out of range.
@@ -102,6 +105,9 @@ class Optimisation:
     compile: bool = False
     max_visits: float | None = None
     layer_decay: float | None = None
+    momentum: float = 0.9
+    nesterov: bool = False
+    constant_rate: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.learning_rate > 0:
@@ -110,6 +116,9 @@ class Optimisation:
             raise UsageError(f"num_parts must be at least 1, got {self.num_parts}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise UsageError(f"clip_norm must be above 0, got {self.clip_norm}")
+        if not 0 <= self.momentum < 1 or (self.nesterov and self.momentum == 0):
+            least = "above 0 with nesterov" if self.nesterov else "at least 0"
+            raise UsageError(f"momentum must be {least} and below 1, got {self.momentum}")
         decay = self.decay if self.schedule == "stable" else 0.0
         if not (self.warmup >= 0 and decay >= 0 and self.warmup + decay <= 1):
             raise UsageError(
@@ -130,6 +139,31 @@ class GradientParts:
     objective: Any
     model: Any
     optimisation: Optimisation
+
+
+class GradientHooks:
+    """What an objective may do around an update, and does not unless it says so: see `training.gradient_objective`.
+
+    `across_ranks` says that the loss gathers what it needs from all processes, so that they may share a batch that
+    cannot be cut otherwise; `has_gauges` that there is something to measure beside a loss.
+    """
+
+    across_ranks: bool = False
+    has_gauges: bool = False
+
+    def before_update(self, model: Any, step: int) -> None:
+        """Leave the gradients as they are."""
+
+    def after_step(self, model: Any, step: int, num_steps: int) -> None:
+        """Keep nothing up to date."""
+
+    def gauges(self, model: Any, device: Any) -> dict[str, float]:
+        """Nothing is measured."""
+        return {}
+
+    def warnings(self, scores: Mapping[str, float]) -> list[str]:
+        """Nothing to warn of."""
+        return []
 
 
 class Prepared(Protocol):
@@ -165,14 +199,15 @@ class Objective(Protocol):
 
     `Config` is a frozen dataclass made with `config.option`, `PRESETS` are sets of options. `FAMILY` "word_vectors"
     runs on the CPU unless told otherwise and starts from vectors; "network" runs on the best device there is and starts
-    from a model folder. `NEXT` are commands to type after training, with {run} for the folder.
+    from a model folder; so does "images", which reads images in place of text.
+    `NEXT` are commands to type after training, with {run} for the folder.
     """
 
     Config: type
     PRESETS: Mapping[str, Mapping[str, Any]]
-    FAMILY: Literal["word_vectors", "network"]
+    FAMILY: Literal["word_vectors", "network", "images"]
     NEXT: Sequence[str]
 
-    def prepare(self, source: Source, config: Any, setting: Setting) -> Prepared:
-        """Read the corpus and make everything ready."""
+    def prepare(self, source: Any, config: Any, setting: Setting) -> Prepared:
+        """Read the corpus, a `text.sources.Source` or images, and make everything ready."""
         ...

@@ -27,7 +27,7 @@ from textssl.losses.core import LossTensor
 from textssl.losses.hierarchical_softmax import hierarchical_softmax
 from textssl.losses.negative_sampling import negative_sampling
 from textssl.models.word2vec import Word2Vec
-from textssl.objectives.base import GradientParts, Optimisation
+from textssl.objectives.base import GradientHooks, GradientParts, Optimisation
 from textssl.objectives.base_word_vectors import WordVectors
 from textssl.text.windows import Windows, WindowSettings, block_windows, rows_of_words
 
@@ -169,7 +169,7 @@ def window_loss(model: Word2Vec, batch: WindowBatch) -> LossTensor:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceWindows:
+class ReferenceWindows(GradientHooks):
     """The objective of the engine `reference`: the blocks of a token store in order, epoch after epoch.
 
     Args:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.config import option
-from textssl.objectives.base import Setting
+from textssl.objectives.base import GradientHooks, Setting
 from textssl.objectives.base_batches import MaskedBatch, Masker, masked_packing
 from textssl.objectives.base_network import TransformerRun, started_from
 from textssl.objectives.base_rows import RowOrder
@@ -127,7 +127,7 @@ class _MaskedRun(TransformerRun):
 
 
 @dataclass(frozen=True)
-class _MaskedTokens:
+class _MaskedTokens(GradientHooks):
     """Batches of hidden tokens, a function of (seed, step), and their loss."""
 
     tokenizer: Tokenizer

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.config import option
-from textssl.objectives.base import Setting
+from textssl.objectives.base import GradientHooks, Setting
 from textssl.objectives.base_batches import (
     NextTokenBatch,
     batches_of,
@@ -112,7 +112,7 @@ class _NextTokenRun(TransformerRun):
 
 
 @dataclass(frozen=True)
-class _NextTokens:
+class _NextTokens(GradientHooks):
     """Batches of text, a function of (seed, step), and their loss."""
 
     store: SubwordStore

@@ -126,7 +126,7 @@ def free_cached_memory(device: torch.device) -> None:
 
 
 def pinned(batch: Any) -> Any:
-    """The batch with its tensors in memory that the GPU copies from by itself, if it is a dataclass."""
+    """The batch with its tensors, or tuples of them, in memory that the GPU copies from by itself, if a dataclass."""
     return _with_tensors(batch, lambda tensor: tensor.pin_memory())
 
 
@@ -142,6 +142,9 @@ def _with_tensors(batch: Any, change: Any) -> Any:
         return batch
     parts = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch) if field.init}
     changed = {name: change(part) for name, part in parts.items() if isinstance(part, torch.Tensor)}
+    for name, part in parts.items():
+        if isinstance(part, tuple) and part and all(isinstance(item, torch.Tensor) for item in part):
+            changed[name] = tuple(map(change, part))
     return dataclasses.replace(batch, **changed)
 
 

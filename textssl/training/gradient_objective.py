@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol, Self, TypeVar
 
 import torch
@@ -24,7 +24,12 @@ BatchT = TypeVar("BatchT", bound=Batch)
 
 
 class GradientObjective(Protocol[ModelT, BatchT]):
-    """What a method gives to be trained by gradients; see the `Task` protocol for the counters."""
+    """What a method gives to be trained by gradients; see the `Task` protocol for the counters.
+
+    What a method keeps beside its parameters (a queue, an averaged copy, a centre) lies in buffers or parameters of the
+    model, which the state holds; it changes in `after_step` alone, so that a step that is not applied leaves no trace.
+    `objectives.base.GradientHooks` has the hooks of a method that needs none.
+    """
 
     @property
     def unit(self) -> str:
@@ -39,6 +44,11 @@ class GradientObjective(Protocol[ModelT, BatchT]):
     @property
     def additive(self) -> bool:
         """Whether the loss of a batch is the sum of the losses of its parts."""
+        ...
+
+    @property
+    def across_ranks(self) -> bool:
+        """Whether the loss gathers what it needs of the other processes, so that they may share a batch."""
         ...
 
     @property
@@ -62,10 +72,40 @@ class GradientObjective(Protocol[ModelT, BatchT]):
         """The summed loss of a batch, in nats, and its count."""
         ...
 
+    def before_update(self, model: ModelT, step: int) -> None:
+        """Look at the gradients of a step, summed over all processes, and drop some (set to None) before the update."""
+        ...
+
+    def after_step(self, model: ModelT, step: int, num_steps: int) -> None:
+        """Bring up to date what is not trained by gradients; called once after an update, without gradients.
+
+        Args:
+            model: with the new parameters.
+            step: that was made.
+            num_steps: of the run, where its schedules end.
+        """
+        ...
+
     def evaluation(self) -> Iterator[BatchT] | None:
-        """The batches of an evaluation, the same every time, or None when nothing is held back."""
+        """The batches of an evaluation, the same every time, or None when nothing is held back.
+
+        Where the loss gathers (`across_ranks`), this process's slice of every batch, since all score each together.
+        """
         ...
 
     def scores(self, loss: LossTensor) -> dict[str, float]:
         """The summed loss of an evaluation by names: "loss_nats" and what follows from it."""
+        ...
+
+    @property
+    def has_gauges(self) -> bool:
+        """Whether `gauges` gives something."""
+        ...
+
+    def gauges(self, model: ModelT, device: torch.device) -> dict[str, float]:
+        """What is measured in an evaluation beside the loss; the model is in its evaluating mode, without gradients."""
+        ...
+
+    def warnings(self, scores: Mapping[str, float]) -> list[str]:
+        """What the scores of an evaluation say that somebody should know, each with its remedy."""
         ...

@@ -26,6 +26,7 @@ from textssl.training.gradient_objective import BatchT, ModelT
 from textssl.training.gradient_objective import GradientObjective as GradientObjective
 from textssl.training.prefetch import Prefetch
 from textssl.training.ranks import OneRank, Ranks
+from textssl.training.running_statistics import RunningStatistics
 from textssl.training.schedules import rate_factor
 from textssl.training.task import StepResult
 
@@ -49,7 +50,8 @@ class GradientTask(Generic[ModelT, BatchT]):
         note: takes lines for people.
 
     Raises:
-        UsageError: the objective is not additive and the batch would be computed in parts.
+        UsageError: the objective is not additive and the batch would be computed in parts, or by several processes
+            that it does not gather from.
         ResourceError: compiling is asked for and there is no compiler.
     """
 
@@ -71,6 +73,7 @@ class GradientTask(Generic[ModelT, BatchT]):
         self._refuse_parts()
         devices.prepare_device(self.device)
         self.model: Any = parts.model.to(self.device).train()
+        self._statistics = RunningStatistics(self.model)
         self._parameters = [part for part in self.model.parameters() if part.requires_grad]
         self._optimizers = optimizers.make_optimizers(self.model, self.optimisation)
         self.precision = devices.chosen_precision(self.optimisation.precision, self.device)
@@ -129,10 +132,12 @@ class GradientTask(Generic[ModelT, BatchT]):
         Raises:
             ResourceError: the memory does not suffice.
         """
+        self._statistics.keep()
         self._part_losses = self._backward(index)
         self._steps_here += 1
         sums = torch.stack([_summed(self._part_losses, name) for name in ("total", "count")])
         distributed.add_up(sums, self._parameters, self._ranks)
+        self.objective.before_update(self.model, index)
         gradients = self._gradients()
         total, count, norm = torch.cat([sums, _norm(gradients, sums)]).tolist()  # the one wait for the device
         applied = math.isfinite(total) and math.isfinite(norm)
@@ -142,6 +147,10 @@ class GradientTask(Generic[ModelT, BatchT]):
             optimizers.set_learning_rate(self._optimizers, self.learning_rate(index))
             for optimizer in self._optimizers:
                 optimizer.step()
+            with torch.no_grad():
+                self.objective.after_step(self.model, index, self._decay_steps)
+        elif not applied:
+            self._statistics.restore()
         units = self.units_before(index + 1) - self.units_before(index)
         return StepResult(total, count, units, applied, norm / divisor)
 
@@ -150,18 +159,29 @@ class GradientTask(Generic[ModelT, BatchT]):
         """Whether the objective holds something back to be evaluated on."""
         return self.objective.evaluation() is not None
 
+    @property
+    def has_gauges(self) -> bool:
+        """Whether the objective measures something beside its loss."""
+        return self.objective.has_gauges
+
     def evaluate(self) -> dict[str, float]:
-        """The scores of the batches that the objective holds back; empty where it holds back none."""
+        """The scores of the batches that the objective holds back, and its gauges; warnings go to `note`."""
+        self.model.eval()
+        with torch.no_grad(), self._autocast():
+            scores = self._held_back_scores() | self.objective.gauges(self.model, self.device)
+        self.model.train()
+        for line in self.objective.warnings(scores):
+            self._note(f"WARNING: {line}")
+        return scores
+
+    def _held_back_scores(self) -> dict[str, float]:
         batches = self.objective.evaluation()
         if batches is None:
             return {}
         losses = []
-        self.model.eval()
-        with torch.no_grad(), self._autocast():
-            for number, batch in enumerate(batches):
-                if number % self._ranks.count == self._ranks.rank:
-                    losses.append(self.objective.loss(self.model, devices.moved(batch, self.device)))
-        self.model.train()
+        for number, batch in enumerate(batches):
+            if self.objective.across_ranks or number % self._ranks.count == self._ranks.rank:
+                losses.append(self.objective.loss(self.model, devices.moved(batch, self.device)))
         zero = torch.zeros((), device=self.device)
         losses.append(LossTensor(zero, zero))
         sums = torch.stack([_summed(losses, name) for name in ("total", "count")])
@@ -323,9 +343,10 @@ class GradientTask(Generic[ModelT, BatchT]):
 
     def _refuse_parts(self) -> None:
         asked = self.optimisation.num_parts
-        if self.objective.additive or (asked == 1 and self._ranks.count == 1):
+        shared = self._ranks.count == 1 or self.objective.across_ranks
+        if self.objective.additive or (asked == 1 and shared):
             return
-        name = type(self.objective).__name__
+        name = type(self.objective).__name__.strip("_")
         raise UsageError(
             f"the loss of {name} depends on the whole batch at once, so it cannot be computed in parts "
             f"(num_parts {asked}, {self._ranks.count} processes)",

@@ -3,6 +3,7 @@
     AdamW (fused)   everything, or what Muon leaves: embeddings, output layers, parameters with one axis
     Muon            the matrices inside numbered layers; its updates are scaled to AdamW's size, so that one learning
                     rate serves both
+    SGD, LARS       everything, with momentum; LARS with steps in proportion to each matrix's norm
     SparseSgd       tables of which a batch touches some rows
 
 Weight decay holds for matrices. Parameters with one axis (norms, biases) have none, nor have embeddings: the row of a
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from textssl.errors import DataError, UsageError
 from textssl.objectives.base import Optimisation
 from textssl.training.devices import multiplies_bfloat16
+from textssl.training.lars import Lars
 from textssl.training.muon import Float32Muon
 from textssl.training.sparse_sgd import DEFAULT_MAX_VISITS, SparseSgd
 
@@ -40,7 +42,7 @@ def make_optimizers(model: nn.Module, optimisation: Optimisation) -> list[torch.
 
     Args:
         model: on its device already.
-        optimisation: method, weight_decay, betas, max_visits and layer_decay.
+        optimisation: method, weight_decay, betas, momentum, nesterov, max_visits, layer_decay and constant_rate.
 
     Raises:
         UsageError: the model has no parameter to train.
@@ -62,7 +64,12 @@ def make_optimizers(model: nn.Module, optimisation: Optimisation) -> list[torch.
     groups = _groups([pair for pair in named if pair[0] not in muon], embeddings, optimisation, model)
     fused = all(part.is_floating_point() for _, part in named) and named[0][1].device.type in ("cpu", "cuda", "mps")
     optimizers: list[torch.optim.Optimizer] = []
-    if groups:
+    if groups and optimisation.method == "lars":
+        optimizers.append(Lars(groups, rate=rate, momentum=optimisation.momentum))
+    elif groups and optimisation.method == "sgd":
+        momentum, nesterov = optimisation.momentum, optimisation.nesterov
+        optimizers.append(torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, fused=fused))
+    elif groups:
         optimizers.append(torch.optim.AdamW(groups, lr=rate, betas=optimisation.betas, eps=1e-8, fused=fused))
     if muon:
         groups = _groups([pair for pair in named if pair[0] in muon], embeddings, optimisation, model)
@@ -72,10 +79,10 @@ def make_optimizers(model: nn.Module, optimisation: Optimisation) -> list[torch.
 
 
 def set_learning_rate(optimizers: Sequence[torch.optim.Optimizer], rate: float) -> None:
-    """Give every group its share of a learning rate."""
+    """Give every group its share of a learning rate, or of the constant one that it has."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = rate * group["scale"]
+            group["lr"] = group.get("constant_rate", rate) * group["scale"]
 
 
 def optimizer_arrays(
@@ -142,12 +149,17 @@ def _groups(
     """Parameters of one decay and one scale together, in the order of the model."""
     numbers = [int(found[1]) for name, _ in model.named_parameters() if (found := _IN_LAYER.search(name))]
     depth = max(numbers, default=-1) + 1
-    groups: dict[tuple[float, float], list[Tensor]] = {}
+    groups: dict[tuple[float, float, bool], list[Tensor]] = {}
     for name, part in named:
         decay = optimisation.weight_decay if part.dim() > 1 and name not in embeddings else 0.0
         scale = (optimisation.layer_decay or 1.0) ** _layers_above(name, depth, embeddings)
-        groups.setdefault((decay, scale), []).append(part)
-    return [{"params": parts, "weight_decay": decay, "scale": scale} for (decay, scale), parts in groups.items()]
+        constant = bool(optimisation.constant_rate) and name.startswith(optimisation.constant_rate)
+        groups.setdefault((decay, scale, constant), []).append(part)
+    return [
+        {"params": parts, "weight_decay": decay, "scale": scale}
+        | ({"constant_rate": optimisation.learning_rate} if constant else {})
+        for (decay, scale, constant), parts in groups.items()
+    ]
 
 
 def _layers_above(name: str, depth: int, embeddings: set[str]) -> int:

@@ -1,0 +1,251 @@
+"""What the seeds of a fine-tuning on images share, the training and scoring of one, and what it is held against.
+
+Beside the network always: the same network untrained, on the same images with the same options; logistic regression on
+the raw pixels; the largest class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from textssl.errors import UsageError
+from textssl.evaluators.base_probe import Probe, chosen_probe, fitted_probe
+from textssl.evaluators.classification import majority
+from textssl.finetuning.image_classifier import (
+    ImageClassifier,
+    logits_of,
+    new_image_classifier,
+    open_image_classifier,
+    save_image_classifier,
+)
+from textssl.finetuning.image_objective import ImageTuning
+from textssl.finetuning.labels import Labels, class_weights
+from textssl.finetuning.metrics import PRIMARY, decisions, scores_of
+from textssl.finetuning.objective import mean_loss, probabilities
+from textssl.finetuning.options import FinetuneOptions
+from textssl.finetuning.results import Method
+from textssl.finetuning.seeds import SeedResult, spread_of, spread_scores
+from textssl.finetuning.study import optimisation_of
+from textssl.image_features import ImageModel, features_of, pixel_vectors, untrained
+from textssl.objectives.base import GradientParts
+from textssl.objectives.base_image_objective import ImageOrder
+from textssl.run_folder import RunFolder
+from textssl.training.notes import TrainSummary, Watched
+from textssl.training.progress import Progress
+from textssl.vision.labelled import LabelledImages, drawn
+from textssl.vision.view_plan import ViewSettings
+
+UNTRAINED = "untrained"
+"""Folder, inside that of a seed, with the run of the same network untrained."""
+PIXELS, MAJORITY = "raw pixels + logistic regression", "majority"
+LEARNING_RATE = 1e-3
+LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 400, 3, 100
+"""Few images are repeated: an epoch of a small network costs little."""
+
+
+@dataclass(frozen=True)
+class LabelledSets:
+    """The labelled images of a run, split.
+
+    Args:
+        train: what is learnt from.
+        dev: what decides when to stop, or None.
+        test: what is never looked at before the end, or None.
+    """
+
+    train: LabelledImages
+    dev: LabelledImages | None
+    test: LabelledImages | None
+
+    def named(self) -> dict[str, LabelledImages]:
+        """Those there are, by name."""
+        every = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {name: images for name, images in every.items() if images is not None}
+
+
+class ImageStudy:
+    """All that the seeds of a run share: network, labels, sets (see `seeds.SeedStudy`).
+
+    Args:
+        source: the pre-trained network.
+        sets: the labelled images.
+        options: how to train.
+        make_progress: shows how the training of the untrained network goes.
+        note: takes lines for people.
+    """
+
+    example = unit = "images"
+
+    def __init__(
+        self,
+        source: ImageModel,
+        sets: LabelledSets,
+        options: FinetuneOptions,
+        *,
+        make_progress: Callable[[], Progress],
+        note: Callable[[str], None],
+    ) -> None:
+        self.source, self.sets, self.options = source, sets, options
+        self.labels = Labels("single_label", sets.train.names)
+        self.targets: dict[str, NDArray[Any]] = {name: each.targets for name, each in sets.named().items()}
+        self._make_progress, self._note = make_progress, note
+        self._untrained: list[SeedResult] = []
+
+    @property
+    def num_examples(self) -> dict[str, int]:
+        """Images of each set there is."""
+        return {name: len(each) for name, each in self.sets.named().items()}
+
+    def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
+        """Train the network, then the same network untrained; or go on; or take what is finished."""
+        result = self._trained(self.source, seed, run, progress)
+        self._note("the same network untrained, on the same images:")
+        config, data = {**run.config(), "start": UNTRAINED}, run.data()
+        with RunFolder.open(run.path / UNTRAINED, config, ["textssl", "finetune"], data=data) as folder:
+            fresh = untrained(self.source, seed=seed)
+            self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
+        return result
+
+    def training_images(self, seed: int) -> LabelledImages:
+        """What a seed learns from: all images, or those that it draws.
+
+        Raises:
+            UsageError: the limit is out of its range.
+        """
+        train, limit = self.sets.train, self.options.train_limit
+        if limit is None or limit == len(train):
+            return train
+        least = int(np.count_nonzero(train.counts))
+        if not least <= limit < len(train):
+            raise UsageError(
+                f"train_limit must be from {least}, one for each label, to {len(train)}, the number of training "
+                f"images, got {limit}"
+            )
+        return train.take(drawn(train.targets, limit, seed=seed))
+
+    def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
+        """The network and what it is held against, each fitted on the images of the same seeds."""
+        full = self.options.method == "full"
+        yield Method(f"{'fine-tuned' if full else 'probe of'} {self.source.name}", spread_of(found, scored_on))
+        beside = "the same network untrained"
+        yield Method(f"{beside}, fine-tuned" if full else f"probe of {beside}", spread_of(self._untrained, scored_on))
+        if not scored_on:
+            return
+        scored = self.sets.named()[scored_on]
+        seeds = self.options.seed_numbers()[: 1 if self.options.train_limit is None else None]
+        by_name: dict[str, list[dict[str, float]]] = {PIXELS: [], MAJORITY: []}
+        for seed in seeds:
+            train = self.training_images(seed)
+            probe = self._probe(train, lambda images: pixel_vectors(images.images, images.places))
+            said = {PIXELS: probe.predict(pixel_vectors(scored.images, scored.places)),
+                    MAJORITY: majority(train.targets, len(scored))}  # fmt: skip
+            for name, decided in said.items():
+                by_name[name].append(scores_of("single_label", scored.targets, decided))
+        for name, scores in by_name.items():
+            yield Method(name, spread_scores(scores))
+
+    def _trained(self, source: ImageModel, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
+        train = self.training_images(seed)
+        if run.status()["state"] == "finished":
+            summary = TrainSummary.from_json(run.status()["summary"])
+        elif self.options.method == "full":
+            summary = self._fit(source, seed, train, run, progress)
+        else:
+            summary = self._fit_probe(source, train, run)
+        opened, sets = open_image_classifier(run.model), self.sets.named()
+        decided: dict[str, NDArray[Any]] = {
+            name: opened.probabilities(sets[name].images, sets[name].places, device=self.options.device).argmax(axis=1)
+            for name in ("dev", "test")
+            if name in sets
+        }
+        scores = {name: scores_of("single_label", self.targets[name], each) for name, each in decided.items()}
+        return SeedResult(seed, run.path, len(train), summary, scores.get("dev"), scores.get("test"), decided)
+
+    def _fit(
+        self, source: ImageModel, seed: int, train: LabelledImages, run: RunFolder, progress: Progress
+    ) -> TrainSummary:
+        from textssl.training.gradient_task import GradientTask
+        from textssl.training.trainer import Trainer
+
+        options = self.options
+        model = new_image_classifier(source, len(self.labels.names), dropout=options.dropout, seed=seed)
+        objective = self._objective(source, seed, train)
+        rate = dataclasses.replace(options, learning_rate=options.learning_rate or LEARNING_RATE)
+        parts = GradientParts(objective, model.to(options.device), optimisation_of(rate))
+        task: GradientTask[Any, Any] = GradientTask(parts, device=options.device, seed=seed, note=progress.message)
+        trainer = Trainer(
+            task,
+            run,
+            config=dataclasses.replace(
+                options,
+                evaluate_every=options.chosen_evaluations(objective.order.num_epochs, objective.num_steps),
+                patience=options.patience if self.sets.dev is not None else None,
+            ),
+            evaluate=None if self.sets.dev is None else partial(self._dev_scores, source, model),
+            progress=progress,
+            export=partial(save_image_classifier, run.model, model, source, self.labels.names),
+            watched=Watched(PRIMARY[self.labels.task], "higher"),
+        )
+        try:
+            return trainer.run()
+        finally:
+            task.close()
+
+    def _objective(self, source: ImageModel, seed: int, train: LabelledImages) -> ImageTuning:
+        options, encoder = self.options, source.encoder.config
+        batch = min(options.batch, len(train))
+        steps = len(train) // batch
+        epochs = options.epochs or min(max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps)), MOST_EPOCHS)
+        weights = class_weights(self.labels, train.targets) if options.class_weights == "balanced" else None
+        return ImageTuning(
+            train,
+            self.labels,
+            encoder,
+            ImageOrder(np.arange(len(train), dtype=np.int64), batch, epochs, seed),
+            ViewSettings(size=encoder.image_size, crop_min=options.crop_min, flip=options.flip, jitter=0.0, gray=0.0),
+            on_cpu=options.device.startswith("cpu"),
+            class_weights=weights,
+        )
+
+    def _dev_scores(self, source: ImageModel, model: ImageClassifier) -> dict[str, float]:
+        dev, device = self.sets.dev, self.options.device
+        assert dev is not None
+        now = dataclasses.replace(source, encoder=model.encoder)
+        features_NF = features_of(now, dev.images, dev.places, device=device)
+        found = probabilities(logits_of(model.classifier, features_NF), self.labels)
+        scores = scores_of(self.labels.task, dev.targets, decisions(self.labels.task, found))
+        return {**scores, "loss_nats": mean_loss(self.labels, found, dev.targets)}
+
+    def _fit_probe(self, source: ImageModel, train: LabelledImages, run: RunFolder) -> TrainSummary:
+        """Solve for the last layer on the features of the frozen network; there are no steps to go on from."""
+        started, device = time.monotonic(), self.options.device
+        probe = self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
+        model = new_image_classifier(source, len(self.labels.names))
+        with torch.no_grad():
+            model.classifier.weight.copy_(torch.from_numpy(probe.weight_CF))
+            model.classifier.bias.copy_(torch.from_numpy(probe.bias_C))
+        save_image_classifier(run.model, model, source, self.labels.names)
+        scores = {} if probe.accuracy is None else {"accuracy": probe.accuracy}
+        elapsed_s = time.monotonic() - started
+        summary = TrainSummary(1, 1.0, "images", len(train), elapsed_s, (), math.nan, "epochs", scores)
+        run.set_status("finished", summary=asdict(summary))
+        return summary
+
+    def _probe(self, train: LabelledImages, vectors: Callable[[LabelledImages], NDArray[np.float32]]) -> Probe:
+        """A probe of vectors, its penalty chosen on the dev set where there is one."""
+        dev, device = self.sets.dev, self.options.device
+        features, num_labels = vectors(train), len(self.labels.names)
+        if dev is None:
+            return fitted_probe(features, train.targets, num_labels, device=device)
+        validation = (vectors(dev), dev.targets)
+        return chosen_probe(features, train.targets, num_labels, validation=validation, device=device)

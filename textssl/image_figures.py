@@ -1,0 +1,167 @@
+"""Pictures of what a network for images has learnt, as PNG: a map of images by label, and images with their nearest.
+
+Legend of shapes: N images, Q images that are asked about, K neighbours of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textssl.figures import DOTS_PER_INCH, FAINT, GRID, INK, as_png, dress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = (
+    *("#1d6fb8", "#c2410c", "#2f855a", "#7c3aed", "#b7791f", "#be185d", "#0e7490", "#4d7c0f", "#7f1d1d", "#475569"),
+    *("#60a5fa", "#fb923c", "#6ee7b7", "#c4b5fd", "#facc15", "#f9a8d4", "#67e8f9", "#bef264", "#f87171", "#94a3b8"),
+)
+"""Of the labels; further ones share a grey."""
+RIGHT, WRONG = "#2f855a", "#c2410c"
+MAX_NAME_LENGTH = 18
+SHOWN_SIDE = 96
+"""Larger images are thinned out to about this many rows before they are drawn."""
+
+
+def draw_image_map(
+    points: NDArray[np.floating],
+    targets: NDArray[np.int64] | None,
+    names: Sequence[str],
+    *,
+    title: str,
+    axes: tuple[str, str],
+) -> bytes:
+    """A map of images: one dot each, in the colour of its label, which stands at the middle of its dots.
+
+    Args:
+        points: (N, 2).
+        targets: int64 (N,), numbers of the labels, -1 for none; None where there are no labels.
+        names: of the labels.
+        title: of the picture.
+        axes: names of the two axes.
+
+    Returns:
+        A PNG.
+    """
+    targets = np.full(len(points), -1, dtype=np.int64) if targets is None else targets
+    present = [label for label in np.unique(targets).tolist() if label >= 0]
+    figure = _figure((9.5, 7) if present else (9, 7))
+    plot = figure.add_subplot()
+    dress(plot)
+    size = float(np.clip(9000 / len(points), 6, 30))
+    without = targets < 0
+    if without.any():
+        plot.scatter(*points[without].T, s=size, color=FAINT, alpha=0.5, linewidths=0,
+                     label="no label" if present else None)  # fmt: skip
+    for label in present:
+        own = points[targets == label]
+        plot.scatter(*own.T, s=size, color=_colour(label), alpha=0.75, linewidths=0, label=_short(names[label]))
+    for label in present if len(present) <= len(COLOURS) else ():
+        _name_at_middle(plot, points[targets == label], _short(names[label]), _colour(label))
+    if 1 < len(present) <= len(COLOURS):
+        legend = plot.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9, markerscale=1.6)
+        for text in legend.get_texts():
+            text.set(parse_math=False, color=INK)
+    plot.set_title(title, fontsize=12, color=INK, pad=10, parse_math=False)
+    plot.set_xlabel(axes[0], fontsize=9, color=FAINT)
+    plot.set_ylabel(axes[1], fontsize=9, color=FAINT)
+    plot.margins(0.04)
+    return as_png(figure)
+
+
+def draw_nearest(
+    queries: NDArray[Any],
+    neighbours: NDArray[Any],
+    cosines: NDArray[np.floating],
+    labels: tuple[Sequence[str | None], Sequence[Sequence[str | None]]],
+    *,
+    title: str,
+) -> bytes:
+    """Some images, one in each row, and at its right the images whose features are nearest.
+
+    A green frame has the label of the first, a red one another; without labels frames are grey.
+
+    Args:
+        queries: pixels (Q, H, W, channels), uint8 or uint16.
+        neighbours: pixels (Q, K, H, W, channels), the nearest first.
+        cosines: (Q, K).
+        labels: of the queries, Q names or None; of the neighbours, Q times K.
+        title: of the picture.
+
+    Returns:
+        A PNG.
+    """
+    rows, columns = neighbours.shape[:2]
+    own, others = labels
+    shown = _as_pictures(np.concatenate([queries[:, None], neighbours], axis=1))
+    proportion = queries.shape[1] / queries.shape[2]
+    tile = 0.92
+    figure = _figure((tile * (columns + 1) + 0.9, (tile * proportion + 0.26) * rows + 0.7))
+    widths = [1.0, 0.25, *[1.0] * columns]
+    plots = figure.subplots(rows, columns + 2, squeeze=False, gridspec_kw={"width_ratios": widths})
+    for row in range(rows):
+        plots[row, 1].axis("off")
+        _picture(plots[row, 0], shown[row, 0], INK, _short(own[row] or ""))
+        for column in range(columns):
+            name = others[row][column]
+            known = name is not None and own[row] is not None
+            colour = (RIGHT if name == own[row] else WRONG) if known else GRID
+            caption = f"{_short(name)}  {cosines[row, column]:.2f}" if name else f"{cosines[row, column]:.2f}"
+            _picture(plots[row, column + 2], shown[row, column + 1], colour, caption)
+    figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
+    return as_png(figure)
+
+
+def _picture(plot: Axes, picture: NDArray[np.float64], frame: str, caption: str) -> None:
+    gray = {"cmap": "gray", "vmin": 0, "vmax": 1} if picture.ndim == 2 else {}
+    plot.imshow(picture, interpolation="nearest", aspect="equal", **gray)
+    plot.set_xticks([])
+    plot.set_yticks([])
+    for spine in plot.spines.values():
+        spine.set(color=frame, linewidth=2.2)
+    plot.set_xlabel(caption, fontsize=7, color=INK, labelpad=2, parse_math=False)
+
+
+def _as_pictures(pixels: NDArray[Any]) -> NDArray[np.float64]:
+    """Pixels (..., H, W, channels) as gray (..., H, W) or RGB (..., H, W, 3) from 0 to 1.
+
+    Of other numbers of channels the first one or three are shown. 8 bits are shown as they are; 16 bits rarely fill
+    their range, so that they are stretched to what the pictures hold.
+    """
+    step = max(1, min(pixels.shape[-3:-1]) // SHOWN_SIDE)
+    thinned = pixels[..., ::step, ::step, :].astype(np.float64)
+    chosen = thinned[..., :3] if pixels.shape[-1] >= 3 else thinned[..., 0]
+    if pixels.dtype == np.uint8:
+        return chosen / 255
+    low, high = np.percentile(chosen, (0.5, 99.5))
+    return np.clip((chosen - low) / max(high - low, 1.0), 0, 1)
+
+
+def _name_at_middle(plot: Axes, points: NDArray[np.floating], name: str, colour: str) -> None:
+    from matplotlib.patheffects import withStroke
+
+    x, y = np.median(points, axis=0)
+    plot.text(x, y, name, ha="center", va="center", fontsize=11, fontweight="bold", color=colour, parse_math=False,
+              path_effects=[withStroke(linewidth=4, foreground="white")], zorder=5)  # fmt: skip
+
+
+def _colour(label: int) -> str:
+    return COLOURS[label] if label < len(COLOURS) else FAINT
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
+
+
+def _figure(size: tuple[float, float]) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
