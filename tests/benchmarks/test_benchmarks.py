@@ -20,8 +20,9 @@ from benchmarks.word_vectors_speed import keep_time
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = {
-    *("__init__", "collation_peer", "few_labels_data", "gensim_peer", "gpu_cases", "gpu_images", "gpu_training", "killing"),
-    *("lightly_methods", "lightly_peer", "markdown", "measure", "peers", "tables", "tables_networks", "tables_vision"),
+    *("__init__", "collation_peer", "few_labels_data", "gensim_peer", "gpu_cases", "gpu_images", "gpu_training"),
+    *("killing", "lightly_methods", "lightly_peer", "markdown", "measure", "peers", "tables", "tables_networks"),
+    *("tables_vision",),
     *("targets", "targets_networks", "targets_vision", "torchvision_shim", "transformer_peers", "transformers_peer"),
     *("vision_contestants", "vision_data", "vision_views"),
 }
