@@ -25,6 +25,8 @@ WIDTH, BATCH, LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 32, 256, 2e-3, 1e-4, 0.05
 PEER_METHODS = ("simclr", "moco", "byol", "simsiam", "swav")
 ON_FRAMES = ("jigsaw", "frame_order")
 """Trained on the frames of driving videos, which have no labels: their own question is all that is scored."""
+MORE_ON_FRAMES, FRAMES_OF_A_STEP = 10, {"jigsaw": 64, "frame_order": 32}
+"""There are 701 frames only: ten times as many epochs."""
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "textssl moco, v3": ("moco", {"preset": "v3"}),
     "textssl directcopy": ("directpred", {"rule": "directcopy"}),
@@ -129,7 +131,7 @@ def _last_scores(metrics: Path) -> dict[str, float]:
 def _on_frames(objective: str, seed: int, work: Work) -> dict[str, float]:
     frames = work.data / "camvid_frames" / "camvid_160x120.npz"
     target = work.folder / "runs" / f"textssl_{objective}-{seed}"
-    options: dict[str, Any] = {"batch_images": 64} if objective == "jigsaw" else {}
+    options: dict[str, Any] = {"epochs": work.epochs * MORE_ON_FRAMES, "batch_images": FRAMES_OF_A_STEP[objective]}
     return _by_textssl(objective, frames, target, seed, work, options)
 
 

@@ -62,7 +62,11 @@ def _measure(arguments: argparse.Namespace, work: Work, names: list[str]) -> Non
                 say(f"{name} is left out: it was not given (see --help)")
                 continue
             say(f"{name}, seed {seed}")
-            numbers = measured(name, seed, work)
+            try:
+                numbers = measured(name, seed, work)
+            except SystemExit as failed:  # of one command; the other contestants go on
+                say(f"  left out, since it failed: {failed}")
+                continue
             say(f"  {json.dumps(numbers)[:1500]}")
             piece.write_text(json.dumps({"contestant": name, "seed": seed, "numbers": numbers}, indent=1) + "\n")
 

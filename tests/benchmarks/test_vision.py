@@ -1,5 +1,6 @@
 """The benchmarks of images: their data, contestants and numbers; peers need libraries of their own and are not run."""
 
+import argparse
 import gzip
 import json
 import struct
@@ -12,7 +13,7 @@ from benchmarks.tables import TABLES
 from benchmarks.targets import targets
 from benchmarks.vision_contestants import ON_FRAMES, PEER_METHODS, VARIANTS, Work, _encoder, _saved_encoder, contestants
 from benchmarks.vision_data import camvid_tiles, few_of_each, saved
-from benchmarks.vision_quality import PIXELS, collected, summary
+from benchmarks.vision_quality import PIXELS, _measure, collected, summary
 from benchmarks.vision_speed import training_speed
 from benchmarks.vision_views import measured, statistics_of
 from textssl import registry
@@ -128,6 +129,26 @@ def test_pieces_are_collected_by_contestant_and_pixels_stand_apart(tmp_path):
     assert list(found) == ["untrained", "textssl simclr", PIXELS]
     assert found["textssl simclr"] == {knn: spread([0.8, 0.9])}
     assert found[PIXELS] == {knn: spread([0.7])}
+
+
+def test_contestant_that_fails_is_left_out_and_one_that_was_measured_is_not_measured_again(work, monkeypatch, capsys):
+    calls = []
+
+    def numbers(name, seed, _):
+        calls.append(name)
+        if name == "textssl byol":
+            raise SystemExit("textssl train byol ended with 2")
+        return {"a": float(seed)}
+
+    monkeypatch.setattr("benchmarks.vision_quality.measured", numbers)
+    arguments = argparse.Namespace(seeds=[1], peer_python=None)
+    for _ in range(2):
+        _measure(arguments, work, ["untrained", "textssl byol", "textssl moco", "lightly moco"])
+    assert calls == ["untrained", "textssl byol", "textssl moco", "textssl byol"]
+    assert sorted(file.name for file in work.pieces.iterdir()) == ["textssl_moco-1.json", "untrained-1.json"]
+    said = capsys.readouterr().err
+    assert "left out, since it failed: textssl train byol ended with 2" in said
+    assert "lightly moco is left out: it was not given" in said
 
 
 def test_tables_and_targets_of_images():
