@@ -76,17 +76,18 @@ def test_interrupted_run_goes_on_to_the_same_bits():
     assert_same_bits(copied(after.state()), state)
 
 
-def test_saved_model_is_the_teacher_and_a_start_gives_it_to_both(tmp_path):
+@pytest.mark.parametrize("saved", ["learner", "teacher"])
+def test_saved_model_is_the_one_asked_for_and_a_start_gives_it_to_both(saved, tmp_path):
     from textssl.models.base_images import load_image_model
 
-    run = small()
+    run = small(saved=saved)
     task = task_of(run)
     task.step(0)
     run.save(tmp_path / "model", task.state())
     encoder, _ = load_image_model(tmp_path / "model")
-    teacher = task.model.teacher.model.encoder.state_dict()
-    assert all(torch.equal(part, teacher[name]) for name, part in encoder.state_dict().items())
-    assert any(not torch.equal(part, teacher[name]) for name, part in task.model.encoder.state_dict().items())
+    both = {"learner": task.model.encoder.state_dict(), "teacher": task.model.teacher.model.encoder.state_dict()}
+    assert all(torch.equal(part, both[saved][name]) for name, part in encoder.state_dict().items())
+    assert any(not torch.equal(part, both["teacher"][name]) for name, part in both["learner"].items())
     started = small(start=start_at(tmp_path / "model")).model
     for name, part in encoder.state_dict().items():
         assert torch.equal(started.encoder.state_dict()[name], part)

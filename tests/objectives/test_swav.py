@@ -148,7 +148,7 @@ def test_gauge_finds_prototypes_that_nobody_uses():
         run.model.prototypes.weight.zero_()
         run.model.prototypes.weight[0] = 50.0
         run.model.projector.last.weight.zero_()
-        run.model.projector.last.bias.fill_(1.0)
+        run.model.projector[-1].running_mean.fill_(-1.0)  # all numbers of all projections are 1
     assert task.evaluate()["prototype_use"] == pytest.approx(1 / 40)
     remedy = "Give fewer --prototypes, a smaller --epsilon, or longer --freeze-epochs."
     assert any(line.startswith("WARNING: few prototypes are used: 2.5%") and line.endswith(remedy) for line in lines)

@@ -4,10 +4,11 @@
 
 The centre is the running mean of the teacher's outputs: without it all images get one answer (the teacher's entropy
 falls to 0); without the teacher's lower temperature all answers become alike (the loss stays at ln K, K outputs).
-Source: Caron et al. 2021 (arXiv 2104.14294), equations 1 to 4, algorithm 1 and appendix C: the last layer's rows have
-unit length and are frozen in the first epoch. Its 65,536 outputs are for a million images; small sets and batches need
-few. There the rows are normalised in every pass (weight norm), here after every update, the weight decay rises, which
-it does not here, and norms are left out of the projector, with which small networks start too slowly.
+Source: Caron et al. 2021 (arXiv 2104.14294), equations 1 to 4, algorithm 1 and the authors' code: the last layer's rows
+have unit length and are frozen in the first epoch. Differences: 65,536 outputs are for a million images, small sets and
+batches need few; rows are normalised after every update, not in every pass (weight norm); weight decay and the
+teacher's temperature do not rise; the projector has norms, there an option; the learner is saved, there the teacher,
+which lags behind in short runs (k-NN 73.3 against 74.8 % after 57 steps on 5,000 images of Fashion-MNIST).
 Legend: B images, D width, K outputs.
 """
 
@@ -17,7 +18,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from textssl.config import option
 from textssl.objectives.base import Setting
@@ -39,19 +40,21 @@ MOST_ENTROPY = 0.98
 """Of the teacher's targets, as a share of ln K."""
 FORWARD_ONLY = 1 / 3
 """A pass without a gradient, as a share of the operations of one with it."""
+_AT = {"learner": "", "teacher": "teacher.model."}
 
 
 @dataclass(frozen=True)
 class DINOConfig(CropConfig):
     """Options of dino."""
 
-    outputs: int = option(512, "Answers that are told apart; few for small sets and batches.", minimum=2)
+    outputs: int = option(128, "Answers that are told apart; few for small sets and batches.", minimum=2)
     temperature: float = option(0.1, "What the learner's outputs are divided by.", above=0)
     teacher_temperature: float = option(0.04, "What the teacher's are divided by; lower ones are sharper.", above=0)
     centre_momentum: float = option(0.9, "Share of the old centre that stays in a step.", minimum=0, maximum=1)
     momentum: float = option(
         0.99, "Share of the teacher that stays in the first step; it rises to 1.", minimum=0, maximum=1
     )
+    saved: Literal["learner", "teacher"] = option("learner", "The network of the model; teacher is for long runs.")
     freeze_epochs: float = option(1.0, "Epochs in which the last layer stays as it began.", minimum=0)
     projector_width: int = option(128, "Numbers of the vectors that the last layer reads.", minimum=1)
     hidden_width: int = option(512, "Width of the projector's two hidden layers.", minimum=1)
@@ -72,10 +75,9 @@ class DINO:
 
 
 class _Distillation(CropObjective[DINOConfig]):
-    """Batches of views and their loss; the centre is that of all processes. What is saved is the teacher."""
+    """Batches of views and their loss; the centre is that of all processes."""
 
     across_ranks = True
-    encoder_at, projector_at = "teacher.model.encoder.", "teacher.model.projector."
     remedies = Remedies(
         collapse="Give a lower --learning-rate or fewer --outputs; see that views differ (--crop-min).",
         few_prototypes="Give fewer --outputs, a higher --teacher-temperature or a lower --centre-momentum.",
@@ -100,6 +102,16 @@ class _Distillation(CropObjective[DINOConfig]):
         centre = nn.Module()
         centre.register_buffer("mean", torch.zeros(config.outputs))
         return parts | {"teacher": MomentumCopy(learner), "centre": centre}
+
+    @property
+    def encoder_at(self) -> str:  # type: ignore[override]  # a constant there
+        """Where in the state the encoder stands that is saved."""
+        return _AT[self.config.saved] + "encoder."
+
+    @property
+    def projector_at(self) -> str:  # type: ignore[override]  # a constant there
+        """Where its projector stands."""
+        return _AT[self.config.saved] + "projector."
 
     @property
     def views_per_image(self) -> float:

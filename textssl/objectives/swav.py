@@ -5,8 +5,9 @@
 Sinkhorn's codes use all prototypes equally, over the batch and a queue of earlier embeddings, so there can be no more
 prototypes than samples. A loss that stays at ln K, K prototypes, has learnt nothing.
 Source: Caron et al. 2020 (arXiv 2006.09882), equations 1 to 3; queue, freezing and small batches: appendix A and the
-authors' code. As there, prototypes have unit length after every update. Their queue begins empty at some epoch and is
-used when full; this one takes embeddings from the first step, so that it is full when it is wanted.
+authors' code. Differences: their queue begins empty at some epoch, this one takes embeddings from the first step and is
+full when it is wanted; this projector ends with a norm, without which short runs on few images learnt less (k-NN 74.2
+against 75.7 % after 57 steps on 5,000 images of Fashion-MNIST).
 Legend: B images, D width, K prototypes, M rows of a queue.
 """
 
@@ -103,7 +104,7 @@ class _Assignment(CropObjective[SwAVConfig]):
 
         config, width = self.config, self.config.projector_width
         parts = {
-            "projector": Projector((encoder.feature_width, config.hidden_width, width)),
+            "projector": Projector((encoder.feature_width, config.hidden_width, width), last_norm="plain"),
             "prototypes": Prototypes(config.num_prototypes, width),
         }
         if config.queue:
