@@ -56,11 +56,10 @@ def draw_image_map(
     size = float(np.clip(9000 / len(points), 6, 30))
     without = targets < 0
     if without.any():
-        plot.scatter(*points[without].T, s=size, color=FAINT, alpha=0.5, linewidths=0,
-                     label="no label" if present else None)  # fmt: skip
+        name = "no label" if present else None
+        _dots(plot, points[without], size=size, color=FAINT, alpha=0.5, label=name)
     for label in present:
-        own = points[targets == label]
-        plot.scatter(*own.T, s=size, color=_colour(label), alpha=0.75, linewidths=0, label=_short(names[label]))
+        _dots(plot, points[targets == label], size=size, color=_colour(label), alpha=0.75, label=_short(names[label]))
     for label in present if len(present) <= len(COLOURS) else ():
         _name_at_middle(plot, points[targets == label], _short(names[label]), _colour(label))
     if 1 < len(present) <= len(COLOURS):
@@ -117,9 +116,14 @@ def draw_nearest(
     return as_png(figure)
 
 
+def _dots(
+    plot: Axes, points: NDArray[np.floating], *, size: float, color: str, alpha: float, label: str | None
+) -> None:
+    plot.scatter(points[:, 0], points[:, 1], s=size, color=color, alpha=alpha, linewidths=0, label=label)
+
+
 def _picture(plot: Axes, picture: NDArray[np.float64], frame: str, caption: str) -> None:
-    gray = {"cmap": "gray", "vmin": 0, "vmax": 1} if picture.ndim == 2 else {}
-    plot.imshow(picture, interpolation="nearest", aspect="equal", **gray)
+    plot.imshow(picture, interpolation="nearest", aspect="equal", cmap="gray", vmin=0, vmax=1)
     plot.set_xticks([])
     plot.set_yticks([])
     for spine in plot.spines.values():
@@ -136,10 +140,8 @@ def _as_pictures(pixels: NDArray[Any]) -> NDArray[np.float64]:
     step = max(1, min(pixels.shape[-3:-1]) // SHOWN_SIDE)
     thinned = pixels[..., ::step, ::step, :].astype(np.float64)
     chosen = thinned[..., :3] if pixels.shape[-1] >= 3 else thinned[..., 0]
-    if pixels.dtype == np.uint8:
-        return chosen / 255
-    low, high = np.percentile(chosen, (0.5, 99.5))
-    return np.clip((chosen - low) / max(high - low, 1.0), 0, 1)
+    low, high = (0.0, 255.0) if pixels.dtype == np.uint8 else map(float, np.percentile(chosen, (0.5, 99.5)))
+    return np.asarray(np.clip((chosen - low) / max(high - low, 1.0), 0, 1))
 
 
 def _name_at_middle(plot: Axes, points: NDArray[np.floating], name: str, colour: str) -> None:

@@ -206,7 +206,7 @@ def test_embed_refuses_options_of_the_other_kind_and_an_empty_folder(run, views,
     (tmp_path / "empty").mkdir()
     done = run("embed", views, "empty")
     assert done.code == 3
-    assert "no images" in done.err
+    assert "empty: there is no image in it" in done.err
 
 
 def test_projection_of_a_network_without_one_is_refused(run, test_images, tmp_path):
@@ -271,6 +271,16 @@ def test_finetune_and_predict_of_a_folder(run, views, tmp_path):
     assert headings == ["image", "prediction", "probability", "file"]
     assert run("evaluate", "classes", "--images", "test").code == 0
     assert is_for_images(tmp_path / "classes")
+
+
+def test_finetune_takes_built_in_images_to_test_on(run, tmp_path):
+    save_network(tmp_path / "network")
+    words = ("network", "digits-train", "--test", "digits-test", "--out", "classes", "--method", "probe")
+    done = run("finetune", *words, "--train-limit", "30", "--device", "cpu", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["num_examples"] == {"train": 30, "dev": 130, "test": 500}
+    assert found["methods"][0]["name"] == "probe of network"
 
 
 @pytest.mark.parametrize(

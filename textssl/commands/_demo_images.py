@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 TRAIN_IMAGES, TEST_IMAGES = "digits-train", "digits-test"
 METHOD: Literal["pca", "tsne"] = "tsne"
-SETTINGS: dict[str, Any] = {"epochs": 20, "batch_images": 128, "crop_min": 0.25, "flip": 0.0, "temperature": 0.2}
+SETTINGS: dict[str, Any] = {
+    "epochs": 15,
+    "batch_images": 128,
+    "crop_min": 0.25,
+    "flip": 0.0,
+    "temperature": 0.2,
+    "evaluate_every": "75steps",
+}
 """Chosen for digits of 8 x 8 pixels: a mirrored digit is none, and a small piece of one may be of any."""
 
 

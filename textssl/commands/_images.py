@@ -82,7 +82,7 @@ def read_images(source: str | Path, reading: ImageReading, *, run: str | Path, c
             hint=f"Give images: {command.format(run=run)}. Texts are for runs of skipgram or masked_lm.",
         )
     found = corpora.load_images(
-        source,
+        str(source),  # a Path would never be the name of a built-in set
         format=reading.format,  # type: ignore[arg-type]  # corpora checks the name
         on_bad=reading.on_bad,
         limit=reading.limit,

@@ -143,10 +143,10 @@ def nearest_picture(
     labels = np.full(len(rows), -1, dtype=np.int64) if images.labels is None else images.labels[rows]
     asked = _spread_over_labels(labels)
     count = min(NUM_NEIGHBOURS, len(rows) - 1)
-    cosines, numbers = nearest(features, features[asked], count + 1)
+    found, numbers = nearest(features, features[asked], count + 1)
     # The image itself is left out, wherever equal images stand before it.
     order = np.argsort(numbers == np.array(asked)[:, None], axis=1, kind="stable")[:, :count]
-    at, cosines = (np.take_along_axis(values, order, axis=1) for values in (numbers, cosines))
+    at, cosines = np.take_along_axis(numbers, order, axis=1), np.take_along_axis(found, order, axis=1)
     names = [images.label_names[label] if label >= 0 else None for label in labels.tolist()]
     shape = (len(asked), count, *images.pixels.shape[1:])
     return draw_nearest(

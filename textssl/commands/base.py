@@ -65,13 +65,23 @@ def open_vectors(source: "Embeddings | str | Path") -> "Embeddings":
             where=str(path),
             hint=f"Ask it with textssl fill or textssl generate; measure it: textssl evaluate {path} --corpus FILE",
         )
-    if model_type_of(path) == IMAGE_MODEL:
-        raise DataError(
-            "holds a network for images, not word vectors",
-            where=str(path),
-            hint=f"Measure it: textssl evaluate {path} --images IMAGES; look at it: textssl plot {path}",
-        )
+    hint = f"Measure it: textssl evaluate {path} --images IMAGES; look at it: textssl plot {path}"
+    refuse_network_for_images(path, hint=hint)
     return Embeddings.load(path)
+
+
+def refuse_network_for_images(path: Path, *, hint: str) -> None:
+    """Refuse a network for images where word vectors are needed.
+
+    Args:
+        path: a run, folder or file.
+        hint: what to type instead.
+
+    Raises:
+        DataError: it is one.
+    """
+    if model_type_of(path) == IMAGE_MODEL:
+        raise DataError("holds a network for images, not word vectors", where=str(path), hint=hint)
 
 
 def model_type_of(path: Path) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from textssl.commands.base import existing, printable
+from textssl.commands.base import existing, printable, refuse_network_for_images
 from textssl.disk import make_folder, size_text
 from textssl.errors import UsageError, did_you_mean
 from textssl.storage import TEMPORARY_PREFIX
@@ -91,6 +91,8 @@ def export(
     from textssl.vector_files import write_vectors
 
     source = existing(run, what="run folder, vector folder or vector file")
+    hint = "Its model folder is for other programs as it is: model.safetensors under the names of torchvision and timm."
+    refuse_network_for_images(source, hint=hint)
     target = Path(target)
     name = format or format_of(target)
     _known_format(name)

@@ -88,7 +88,7 @@ def finetune(
         Interrupted: by a signal, after a checkpoint was saved.
     """
     options = _options(given)
-    shared = {"label": label, "dev": dev, "test": test, "on_bad": on_bad}
+    shared: dict[str, Any] = {"label": label, "dev": dev, "test": test, "on_bad": on_bad}
     texts = {"text": [text] if isinstance(text, str) else list(text), "text_pair": text_pair,
              "label_separator": label_separator, "headerless": list(headerless), "format": format,
              "encoding": encoding, "vectors": vectors}  # fmt: skip
@@ -132,8 +132,9 @@ def show(result: FinetuneResult, console: Console) -> None:
     for row in result.seeds:
         dev = f"  dev {result.primary} {row.dev[result.primary]:.3f}" if row.dev else ""
         kept = f" (kept: {row.kept_epoch:.3g})" if row.kept_epoch < row.epochs else ""
-        console.print(f"seed {row.seed}: {row.epochs:.3g} epochs{kept} in {duration_text(row.elapsed_s)}, "
-                      f"{row.units_per_s:,.0f} {result.unit}/s{dev}")  # fmt: skip
+        how = f"{row.epochs:.3g} epochs{kept}" if row.epochs else "solved"
+        speed = f", {row.units_per_s:,.0f} {result.unit}/s" if row.epochs else ""
+        console.print(f"seed {row.seed}: {how} in {duration_text(row.elapsed_s)}{speed}{dev}")
     for line in result.notes:
         console.print(f"note: {printable(line)}")
     console.print(f"{result.run}: model/ confusion.png learning.png report.html"

@@ -30,7 +30,7 @@ from textssl.finetuning.image_classifier import (
 )
 from textssl.finetuning.image_objective import ImageTuning
 from textssl.finetuning.labels import Labels, class_weights
-from textssl.finetuning.metrics import PRIMARY, decisions, scores_of
+from textssl.finetuning.metrics import decisions, scores_of
 from textssl.finetuning.objective import mean_loss, probabilities
 from textssl.finetuning.options import FinetuneOptions
 from textssl.finetuning.results import Method
@@ -146,7 +146,7 @@ class ImageStudy:
         by_name: dict[str, list[dict[str, float]]] = {PIXELS: [], MAJORITY: []}
         for seed in seeds:
             train = self.training_images(seed)
-            probe = self._probe(train, lambda images: pixel_vectors(images.images, images.places))
+            probe, _ = self._probe(train, lambda images: pixel_vectors(images.images, images.places))
             said = {PIXELS: probe.predict(pixel_vectors(scored.images, scored.places)),
                     MAJORITY: majority(train.targets, len(scored))}  # fmt: skip
             for name, decided in said.items():
@@ -194,7 +194,7 @@ class ImageStudy:
             evaluate=None if self.sets.dev is None else partial(self._dev_scores, source, model),
             progress=progress,
             export=partial(save_image_classifier, run.model, model, source, self.labels.names),
-            watched=Watched(PRIMARY[self.labels.task], "higher"),
+            watched=Watched("loss_nats"),  # of few images many evaluations have the same accuracy
         )
         try:
             return trainer.run()
@@ -229,7 +229,7 @@ class ImageStudy:
     def _fit_probe(self, source: ImageModel, train: LabelledImages, run: RunFolder) -> TrainSummary:
         """Solve for the last layer on the features of the frozen network; there are no steps to go on from."""
         started, device = time.monotonic(), self.options.device
-        probe = self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
+        probe, loss_nats = self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
         model = new_image_classifier(source, len(self.labels.names))
         with torch.no_grad():
             model.classifier.weight.copy_(torch.from_numpy(probe.weight_CF))
@@ -237,15 +237,20 @@ class ImageStudy:
         save_image_classifier(run.model, model, source, self.labels.names)
         scores = {} if probe.accuracy is None else {"accuracy": probe.accuracy}
         elapsed_s = time.monotonic() - started
-        summary = TrainSummary(1, 1.0, "images", len(train), elapsed_s, (), math.nan, "epochs", scores)
+        summary = TrainSummary(0, 0.0, "images", 0, elapsed_s, (), loss_nats, "epochs", scores)
         run.set_status("finished", summary=asdict(summary))
         return summary
 
-    def _probe(self, train: LabelledImages, vectors: Callable[[LabelledImages], NDArray[np.float32]]) -> Probe:
-        """A probe of vectors, its penalty chosen on the dev set where there is one."""
+    def _probe(
+        self, train: LabelledImages, vectors: Callable[[LabelledImages], NDArray[np.float32]]
+    ) -> tuple[Probe, float]:
+        """A probe of vectors, its penalty chosen on the dev set where there is one; its mean loss in training."""
         dev, device = self.sets.dev, self.options.device
         features, num_labels = vectors(train), len(self.labels.names)
         if dev is None:
-            return fitted_probe(features, train.targets, num_labels, device=device)
-        validation = (vectors(dev), dev.targets)
-        return chosen_probe(features, train.targets, num_labels, validation=validation, device=device)
+            probe = fitted_probe(features, train.targets, num_labels, device=device)
+        else:
+            validation = (vectors(dev), dev.targets)
+            probe = chosen_probe(features, train.targets, num_labels, validation=validation, device=device)
+        found = probabilities(torch.from_numpy(probe.scores(features)), self.labels)
+        return probe, mean_loss(self.labels, found, train.targets)

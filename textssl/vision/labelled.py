@@ -137,7 +137,7 @@ def cut_off(
     Raises:
         DataError: there is one image of each label only.
     """
-    present = np.count_nonzero(images.counts)
+    present = int(np.count_nonzero(images.counts))
     size = max(present, len(images) - max(1, round(share * len(images))))
     if size >= len(images):
         raise DataError(
