@@ -1,12 +1,13 @@
-"""Small runs over images in processes of their own: python -m tests.objectives.image_runs METHOD FOLDER [whole|ranks]
+"""Small runs over images, also in processes of their own: python -m tests.objectives.image_runs METHOD... FOLDER WHAT
+
 
 "whole" trains in the folder with a checkpoint at every step, so that it may be killed at any time. "ranks" makes the
-steps with the other processes, started as torchrun does, and writes the state that they end with.
+steps of one method after the other with the other processes, started as torchrun does, and writes the states that they
+end with.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -22,8 +23,12 @@ STEPS_OF_RANKS = 3
 PAUSE_S = 0.02
 
 
-def whole(method: str, folder: Path) -> None:
-    """A run to its end; slow enough to be met by a signal."""
+class StoppedError(Exception):
+    """Ends a run as a fault would."""
+
+
+def whole(method: str, folder: Path, *, pause_s: float = 0.0, stop_at: int | None = None) -> None:
+    """A run to its end, with a pause at every step so that a signal can meet it, or to a step at which it fails."""
     run = prepared(method, images(96), epochs=6)
     run.gradients()
     task = task_of(run, loader_threads=2)
@@ -31,7 +36,9 @@ def whole(method: str, folder: Path) -> None:
     step = task.step
 
     def slow_step(index: int):
-        time.sleep(PAUSE_S)
+        if index == stop_at:
+            raise StoppedError
+        time.sleep(pause_s)
         return step(index)
 
     task.step = slow_step  # type: ignore[method-assign]
@@ -52,13 +59,16 @@ def of_ranks(method: str, folder: Path) -> None:
     arrays = {name: np.array(array) for name, array in task.state().items()}
     arrays |= {"losses": np.array([result.total / result.count for result in results])}
     arrays |= {f"scores/{name}": np.array(value) for name, value in scores.items()}
-    np.savez(folder / f"rank{ranks.rank}.npz", **arrays)
-    if ranks.count > 1:
-        leave_ranks()
+    np.savez(folder / f"{method}-rank{ranks.rank}.npz", **arrays)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if os.environ.get("WORLD_SIZE") is None and sys.argv[3] == "ranks":
-        os.environ["WORLD_SIZE"] = "1"
-    {"whole": whole, "ranks": of_ranks}[sys.argv[3]](sys.argv[1], Path(sys.argv[2]))
+    *methods, folder, what = sys.argv[1:]
+    for method in methods:
+        if what == "ranks":
+            of_ranks(method, Path(folder))
+        else:
+            whole(method, Path(folder), pause_s=PAUSE_S)
+    if what == "ranks":
+        leave_ranks()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.objectives.image_runs import of_ranks, whole
+from tests.objectives.image_runs import StoppedError, of_ranks, whole
 from tests.objectives.small_images import prepared, task_of
 from tests.training.small_network import assert_same_bits, copied
 from textssl import registry
@@ -25,8 +25,17 @@ METHODS = [name for name in registry.names("objectives") if registry.load("objec
 LONGEST_S = 300  # importing torch takes a minute on a machine that is busy
 
 
-def start(method: str, folder: Path, what: str, **environment: str) -> subprocess.Popen:
-    line = [sys.executable, "-m", "tests.objectives.image_runs", method, str(folder), what]
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As the processes have: the order of sums depends on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def start(methods: list[str], folder: Path, what: str, **environment: str) -> subprocess.Popen:
+    line = [sys.executable, "-m", "tests.objectives.image_runs", *methods, str(folder), what]
     return subprocess.Popen(line, env={**os.environ, **environment}, stderr=subprocess.PIPE)
 
 
@@ -44,37 +53,60 @@ def stop(child: subprocess.Popen, folder: Path, number: int) -> str:
     return newest(folder)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_killed_run_ends_in_the_bits_of_the_undisturbed_one(method, tmp_path):
-    whole(method, tmp_path / "undisturbed")
-    killed = tmp_path / "killed"
-    steps = [stop(start(method, killed, "whole"), killed, number) for number in (signal.SIGKILL, signal.SIGTERM)]
-    assert "" < steps[0] < steps[1], "both signals met the run"
-    assert RunFolder.view(killed).status()["state"] == "interrupted"
-    whole(method, killed)
-    states = [load_newest(path / "checkpoints", warn=pytest.fail).arrays for path in (killed, tmp_path / "undisturbed")]
+def assert_equal_runs(one: Path, other: Path) -> None:
+    """The last state and the saved model, to the last bit."""
+    states = [load_newest(path / "checkpoints", warn=pytest.fail).arrays for path in (one, other)]
     assert_same_bits(*map(copied, states))
     for name in ("model.safetensors", "config.json"):
-        assert (killed / "model" / name).read_bytes() == (tmp_path / "undisturbed" / "model" / name).read_bytes()
+        assert (one / "model" / name).read_bytes() == (other / "model" / name).read_bytes()
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_two_processes_equal_one(method, tmp_path, monkeypatch):
-    """In float64, losses, parameters, statistics, what is kept beside them, and scores of held-back images."""
-    if not prepared(method).objective.across_ranks:
-        pytest.skip("is trained by one process")
+def test_run_that_fails_midway_ends_in_the_bits_of_the_undisturbed_one(method, tmp_path):
+    whole(method, tmp_path / "undisturbed")
+    for step in (5, 11):
+        with pytest.raises(StoppedError):
+            whole(method, tmp_path / "stopped", stop_at=step)
+    whole(method, tmp_path / "stopped")
+    assert_equal_runs(tmp_path / "stopped", tmp_path / "undisturbed")
+
+
+def test_killed_run_ends_in_the_bits_of_the_undisturbed_one(tmp_path):
+    """By the method that keeps most beside its parameters: a queue, a copy, statistics of groups."""
+    whole("moco", tmp_path / "undisturbed")
+    killed = tmp_path / "killed"
+    steps = [stop(start(["moco"], killed, "whole"), killed, number) for number in (signal.SIGKILL, signal.SIGTERM)]
+    assert "" < steps[0] < steps[1], "both signals met the run"
+    assert RunFolder.view(killed).status()["state"] == "interrupted"
+    whole("moco", killed)
+    assert_equal_runs(killed, tmp_path / "undisturbed")
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory):
+    """What two processes end with, all methods one after the other."""
+    folder = tmp_path_factory.mktemp("ranks")
+    shared = [method for method in METHODS if prepared(method).objective.across_ranks]
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = str(found.getsockname()[1])
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    children = [start(method, tmp_path, "ranks", RANK=rank, LOCAL_RANK=rank, **common) for rank in ("0", "1")]
+    children = [start(shared, folder, "ranks", RANK=rank, LOCAL_RANK=rank, **common) for rank in ("0", "1")]
     errors = [child.communicate(timeout=LONGEST_S)[1].decode() for child in children]
     assert [child.returncode for child in children] == [0, 0], "\n".join(errors)
-    (tmp_path / "alone").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_processes_equal_one(method, of_two, tmp_path, monkeypatch):
+    """In float64, losses, parameters, statistics, what is kept beside them, and scores of held-back images."""
+    if not prepared(method).objective.across_ranks:
+        pytest.skip("is trained by one process")
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    of_ranks(method, tmp_path / "alone")
+    of_ranks(method, tmp_path)
     first, second, alone = (
-        dict(np.load(tmp_path / name, allow_pickle=False)) for name in ("rank0.npz", "rank1.npz", "alone/rank0.npz")
+        dict(np.load(path / f"{method}-{rank}.npz", allow_pickle=False))
+        for path, rank in ((of_two, "rank0"), (of_two, "rank1"), (tmp_path, "rank0"))
     )
     assert first.keys() == second.keys() == alone.keys()
     for name, expected in alone.items():
