@@ -83,5 +83,5 @@ class CropObjective(ViewObjective[CropConfigT]):
         views = self.views(batch)
         parts = [part for part in (views[:NUM_LARGE], views[NUM_LARGE:]) if part]
         features = torch.cat([model.encoder(torch.cat(part)) for part in parts])
-        projected: Tensor = model.projector(features)
-        return projected.chunk(len(views))
+        vectors: tuple[Tensor, ...] = model.projector(features).chunk(len(views))
+        return vectors

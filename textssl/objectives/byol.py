@@ -72,9 +72,14 @@ class _Bootstrap(PredictionObjective[BYOLConfig]):
     def view_settings(self, view: int) -> ViewSettings:
         """The second view may be blurred and solarised at rates of its own."""
         settings = super().view_settings(view)
-        own = {"blur": self.config.second_blur, "solarise": self.config.second_solarise}
-        given = {name: value for name, value in own.items() if value is not None}
-        return dataclasses.replace(settings, **given) if view == 1 else settings
+        if view == 0:
+            return settings
+        blur, solarise = self.config.second_blur, self.config.second_solarise
+        return dataclasses.replace(
+            settings,
+            blur=settings.blur if blur is None else blur,
+            solarise=settings.solarise if solarise is None else solarise,
+        )
 
     @property
     def views_per_image(self) -> float:

@@ -164,7 +164,8 @@ class _Distillation(CropObjective[DINOConfig]):
 
         teacher = model.teacher.model
         _, vectors_ND = self.encoded(teacher, device)
-        outputs_NK = teacher.prototypes(torch.from_numpy(vectors_ND).to(device)).float()
+        like = next(teacher.prototypes.parameters())
+        outputs_NK = teacher.prototypes(torch.from_numpy(vectors_ND).to(like)).float()
         targets_NK = softened(outputs_NK, model.centre.mean, temperature=self.config.teacher_temperature)
         entropy = torch.special.entr(targets_NK).sum(1).mean().item() / math.log(self.config.outputs)
         use = prototype_use(targets_NK.cpu().numpy())

@@ -164,6 +164,6 @@ class _Assignment(CropObjective[SwAVConfig]):
         import torch
 
         _, vectors_ND = self.encoded(model, device)
-        scores_NK = model.prototypes(torch.from_numpy(vectors_ND).to(device))
+        scores_NK = model.prototypes(torch.from_numpy(vectors_ND).to(next(model.prototypes.parameters())))
         shares_NK = torch.softmax(scores_NK.float() / self.config.temperature, 1)
         return super().gauges(model, device) | {"prototype_use": prototype_use(shares_NK.cpu().numpy())}
