@@ -98,7 +98,7 @@ def _measure(arguments: argparse.Namespace, name: str, size: int, tables: Tables
         begin = time.perf_counter()
         found = _fine_tuned(arguments, f"{name}-{size}-{contestant}", model, tables, size, asked, first=not methods)
         seconds[contestant], options[contestant] = time.perf_counter() - begin, asked
-        texts = found.num_texts[found.scored_on]
+        texts = found.num_examples[found.scored_on]
         methods = {**methods, **methods_of(found, contestant, seeds)}
         say(f"{name}, {size:,} labels, {contestant}, {seconds[contestant]:.0f} s: "
             f"{ {each: round(100 * score['mean'], 2) for each, score in methods.items()} }")  # fmt: skip
