@@ -68,7 +68,7 @@ class Jigsaw:
             UsageError: the images are too small for tiles, or as of `ImageRun`.
         """
         run = prepare_pretext(image_set(source), config, setting, _Puzzles, most_size=MOST_SIZE)
-        run.objective.tile_size  # noqa: B018  (checks that tiles fit, before anything is made of them)
+        run.objective.views_per_image  # noqa: B018  (needs the size of tiles, and so checks that they fit)
         return run
 
 
