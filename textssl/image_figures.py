@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textssl.figures import DOTS_PER_INCH, FAINT, GRID, INK, as_png, dress
+from textssl.figures import DOTS_PER_INCH, FAINT, INK, as_png, dress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,8 @@ COLOURS = (
 """Of the labels; further ones share a grey."""
 RIGHT, WRONG = "#2f855a", "#c2410c"
 MAX_NAME_LENGTH = 18
+GAP, CAPTION = 0.25, 0.26
+"""In widths of a picture: behind the one that is asked about, and below each."""
 SHOWN_SIDE = 96
 """Larger images are thinned out to about this many rows before they are drawn."""
 
@@ -95,24 +97,27 @@ def draw_nearest(
     Returns:
         A PNG.
     """
-    rows, columns = neighbours.shape[:2]
     own, others = labels
     shown = _as_pictures(np.concatenate([queries[:, None], neighbours], axis=1))
-    proportion = queries.shape[1] / queries.shape[2]
-    tile = 0.92
-    figure = _figure((tile * (columns + 1) + 0.9, (tile * proportion + 0.26) * rows + 0.7))
-    widths = [1.0, 0.25, *[1.0] * columns]
-    plots = figure.subplots(rows, columns + 2, squeeze=False, gridspec_kw={"width_ratios": widths})
+    height = queries.shape[1] / queries.shape[2]
+    rows, columns = neighbours.shape[:2]
+    step_x, step_y = 1.08, height + CAPTION
+    size = (0.9 * (step_x * (columns + 1) + GAP), 0.9 * step_y * rows + 0.5)
+    figure = _figure(size)
+    plot = figure.add_subplot()  # one for all pictures: a hundred of them would take seconds
     for row in range(rows):
-        plots[row, 1].axis("off")
-        _picture(plots[row, 0], shown[row, 0], INK, _short(own[row] or ""))
-        for column in range(columns):
-            name = others[row][column]
+        _picture(plot, shown[row, 0], (0.0, row * step_y, height), INK, _short(own[row] or ""))
+        for column, name in enumerate(others[row]):
             known = name is not None and own[row] is not None
-            colour = (RIGHT if name == own[row] else WRONG) if known else GRID
+            colour = (RIGHT if name == own[row] else WRONG) if known else FAINT
             caption = f"{_short(name)}  {cosines[row, column]:.2f}" if name else f"{cosines[row, column]:.2f}"
-            _picture(plots[row, column + 2], shown[row, column + 1], colour, caption)
-    figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
+            place = (GAP + step_x * (column + 1), row * step_y, height)
+            _picture(plot, shown[row, column + 1], place, colour, caption)
+    plot.set_xlim(-0.05, step_x * (columns + 1) + GAP)
+    plot.set_ylim(rows * step_y, -0.05)
+    plot.set_aspect("equal")
+    plot.axis("off")
+    plot.set_title(title, fontsize=11, color=INK, parse_math=False)
     return as_png(figure)
 
 
@@ -122,13 +127,17 @@ def _dots(
     plot.scatter(points[:, 0], points[:, 1], s=size, color=color, alpha=alpha, linewidths=0, label=label)
 
 
-def _picture(plot: Axes, picture: NDArray[np.float64], frame: str, caption: str) -> None:
-    plot.imshow(picture, interpolation="nearest", aspect="equal", cmap="gray", vmin=0, vmax=1)
-    plot.set_xticks([])
-    plot.set_yticks([])
-    for spine in plot.spines.values():
-        spine.set(color=frame, linewidth=2.2)
-    plot.set_xlabel(caption, fontsize=7, color=INK, labelpad=2, parse_math=False)
+def _picture(
+    plot: Axes, picture: NDArray[np.float64], place: tuple[float, float, float], frame: str, caption: str
+) -> None:
+    """A picture of width 1 with its frame and caption; place: left, top, height."""
+    from matplotlib.patches import Rectangle
+
+    left, top, height = place
+    extent = (left, left + 1, top + height, top)
+    plot.imshow(picture, extent=extent, interpolation="nearest", cmap="gray", vmin=0, vmax=1)
+    plot.add_patch(Rectangle((left, top), 1, height, fill=False, edgecolor=frame, linewidth=2.2))
+    plot.text(left + 0.5, top + height + 0.04, caption, ha="center", va="top", fontsize=7, color=INK, parse_math=False)
 
 
 def _as_pictures(pixels: NDArray[Any]) -> NDArray[np.float64]:

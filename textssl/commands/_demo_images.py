@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 TRAIN_IMAGES, TEST_IMAGES = "digits-train", "digits-test"
 METHOD: Literal["pca", "tsne"] = "tsne"
 SETTINGS: dict[str, Any] = {
-    "epochs": 15,
+    "epochs": 20,
     "batch_images": 128,
     "crop_min": 0.25,
     "flip": 0.0,
     "temperature": 0.2,
-    "evaluate_every": "75steps",
+    "evaluate_every": "100steps",
 }
 """Chosen for digits of 8 x 8 pixels: a mirrored digit is none, and a small piece of one may be of any."""
 

@@ -9,7 +9,7 @@ Legend: N images, F features, C labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ PENALTIES = tuple(10.0**power for power in range(0, -6, -1))
 USUAL_PENALTY = 1e-2
 """Where there are no images to choose it by."""
 MAX_ITERATIONS = 100
+PATIENCE = 2
 NEVER = -1e4
 """Bias of a label that does not occur."""
 _TINY = 1e-6
@@ -68,8 +69,7 @@ def fitted_probe(
         penalty: above 0.
         device: where to compute.
     """
-    (probe,) = _path(features_NF, targets_N, num_labels, (penalty,), device)
-    return probe
+    return next(_path(features_NF, targets_N, num_labels, (penalty,), device))
 
 
 def chosen_probe(
@@ -81,7 +81,9 @@ def chosen_probe(
     penalties: Sequence[float] = PENALTIES,
     device: str = "cpu",
 ) -> Probe:
-    """Fit with each penalty and keep the one with the best accuracy on other images; of equal ones the largest.
+    """Fit with one penalty after the other and keep the one with the best accuracy on other images.
+
+    Of equal ones the largest is kept; where two in a row are no better than the best, smaller ones are not tried.
 
     Args:
         features_NF, targets_N, num_labels, device: as of `fitted_probe`.
@@ -90,10 +92,14 @@ def chosen_probe(
     """
     features, labels = validation
     best: Probe | None = None
+    no_better = 0
     for probe in _path(features_NF, targets_N, num_labels, penalties, device):
         accuracy = float(np.mean(probe.predict(features) == labels))
+        no_better += 1
         if best is None or accuracy > (best.accuracy or 0.0):
-            best = Probe(probe.weight_CF, probe.bias_C, probe.penalty, accuracy)
+            best, no_better = Probe(probe.weight_CF, probe.bias_C, probe.penalty, accuracy), 0
+        if no_better == PATIENCE:
+            break
     assert best is not None, "there is a penalty to choose"
     return best
 
@@ -104,7 +110,7 @@ def _path(
     num_labels: int,
     penalties: Sequence[float],
     device: str,
-) -> list[Probe]:
+) -> Iterator[Probe]:
     """A probe for each penalty, each started from the one before."""
     mean_F, deviation_F = features_NF.mean(0, dtype=np.float64), features_NF.std(0, dtype=np.float64)
     scale_F = np.where(deviation_F > _TINY * max(1.0, float(deviation_F.max())), deviation_F, np.inf)
@@ -113,14 +119,12 @@ def _path(
     weight_CF = torch.zeros(num_labels, inputs_NF.shape[1], device=device, requires_grad=True)
     bias_C = torch.zeros(num_labels, device=device, requires_grad=True)
     absent = torch.from_numpy(np.bincount(targets_N, minlength=num_labels) == 0).to(device)
-    found = []
     for penalty in penalties:
         _solve(inputs_NF, targets, weight_CF, bias_C, absent, penalty)
         weights = weight_CF.detach().cpu().double().numpy() / scale_F
         bias = bias_C.detach().cpu().double().numpy() - weights @ mean_F
         bias[absent.cpu().numpy()] = NEVER
-        found.append(Probe(weights.astype(np.float32), bias.astype(np.float32), penalty))
-    return found
+        yield Probe(weights.astype(np.float32), bias.astype(np.float32), penalty)
 
 
 def _solve(
@@ -130,7 +134,7 @@ def _solve(
         [weight_CF, bias_C],
         max_iter=MAX_ITERATIONS,
         tolerance_grad=1e-5,
-        tolerance_change=1e-8,
+        tolerance_change=1e-7,
         line_search_fn="strong_wolfe",
     )
 
