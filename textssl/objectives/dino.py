@@ -157,7 +157,7 @@ class _Distillation(CropObjective[DINOConfig]):
         model.teacher.update(_learner(model), momentum_at(step + 1, num_steps, config.momentum))
 
     def gauges(self, model: MethodModel, device: torch.device) -> dict[str, float]:
-        """Those of the teacher, with the mean entropy of its targets over ln K and how evenly it uses its outputs."""
+        """With the mean entropy of the teacher's targets, over ln K, and how evenly it uses its outputs."""
         import torch
 
         from textssl.losses.self_distillation import softened
@@ -169,7 +169,7 @@ class _Distillation(CropObjective[DINOConfig]):
         targets_NK = softened(outputs_NK, model.centre.mean, temperature=self.config.teacher_temperature)
         entropy = torch.special.entr(targets_NK).sum(1).mean().item() / math.log(self.config.outputs)
         use = prototype_use(targets_NK.cpu().numpy())
-        return super().gauges(teacher, device) | {"prototype_use": use, "teacher_entropy": entropy}
+        return super().gauges(model, device) | {"prototype_use": use, "teacher_entropy": entropy}
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         """And whether the teacher tells nothing apart."""
