@@ -38,7 +38,7 @@ class BYOLConfig(PredictionConfig):
 
     predictor_width: int = option(512, "Width of the predictor's hidden layer.", minimum=1)
     momentum: float = option(
-        0.9, "What the copy keeps at first, rising to 1; 0.9 for hundreds of steps, 0.996 for 1e5.", minimum=0, maximum=1
+        0.9, "What the copy keeps at first, rising to 1; 0.9 suits short runs, 0.996 long ones.", minimum=0, maximum=1
     )
     second_blur: float | None = option(
         None, "Share of the second views that are blurred; by default as of the first.", minimum=0, maximum=1
