@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class BYOLConfig(PredictionConfig):
     """Options of byol."""
 
-    predictor_width: int = option(512, "Width of the predictor's hidden layer.", minimum=1)
+    predictor_width: int = option(512, "Width of the predictor's hidden layer; 0: a linear predictor.", minimum=0)
     momentum: float = option(
         0.9, "What the copy keeps at first, rising to 1; 0.9 suits short runs, 0.996 long ones.", minimum=0, maximum=1
     )
