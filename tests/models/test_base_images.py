@@ -93,7 +93,7 @@ def test_a_network_of_your_own_is_saved_and_filled_again(tmp_path):
     loaded, _ = load_image_model(tmp_path / "model", encoder=other)
     assert loaded is other
     assert torch.equal(own[1].weight, other[1].weight)
-    with pytest.raises(UsageError, match="holds the weights of a network of your own; give it as encoder"):
+    with pytest.raises(UsageError, match="holds the weights of a network of your own"):
         load_image_model(tmp_path / "model")
 
 
