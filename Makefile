@@ -21,8 +21,8 @@ lint: $(TEST_ENV)/ready  ## ruff
 types: $(TEST_ENV)/ready  ## mypy
 	$(TEST_ENV)/bin/mypy
 
-unit: $(TEST_ENV)/ready  ## the tests
-	$(TEST_ENV)/bin/python -m pytest -q
+unit: $(TEST_ENV)/ready  ## the tests, a process for each of at most 4 cores
+	$(TEST_ENV)/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 clean:  ## remove the environments and caches
 	rm -rf $(TEST_ENV) $(DEMO_ENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -166,7 +166,7 @@ def _saved_encoder(target: Path, seed: int, work: Work, weights: Path | None) ->
     """A model folder of the network with weights of a peer, or with those that it begins with."""
     import torch
 
-    from textssl.models.base_images import save_image_model
+    from textssl.models.base_image_folder import save_image_model
 
     encoder = _encoder(seed, work)
     if weights is not None:

@@ -88,7 +88,7 @@ def load_images(
         format: "folder", "clips" (each sub-folder is a clip of frames), "npz", "npy", "idx", "parquet" or "hub";
             None finds it out.
         on_bad: "error" stops at the first image that cannot be read; "skip" passes over it and counts it.
-        limit: Read the first images only, this many at most (of a folder of labels: the first of the first label).
+        limit: Read the first images only, this many at most (of a folder of labels: the first of each).
         image_size: Side in pixels; the central square of every image is resized to it. None keeps images as they are.
         labels: A file of labels: columns `file` and `label`, or a label per image in order; also .npy.
         image_field: The field or column that holds the images (npz, Parquet, hub); "image" stands for "images" too.

@@ -21,7 +21,8 @@ def save_network(
     folder: Path, *, channels: int = 1, size: int = 8, projector: bool = True, seed: int = 3, scale: float = 255.0
 ) -> Path:
     """A model folder with a network that nobody trained."""
-    from textssl.models.base_images import image_encoder_config, make_image_encoder, save_image_model
+    from textssl.models.base_image_folder import save_image_model
+    from textssl.models.base_images import image_encoder_config, make_image_encoder
     from textssl.models.base_projection import Projector, initialise_parts
 
     shape: dict[str, Any] = {"channels": channels, "image_size": size, "width": 4, "depth": 2, "scale": scale}

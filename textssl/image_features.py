@@ -5,6 +5,7 @@ Legend: N images, B a batch, F features, D width of the projector.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class ImageModel:
         path: the folder of the model.
         size: height and width of the images of its training, or None where nobody knows.
         seed: of its run, 0 where nobody knows.
+        first: of a network of one's own, a copy as it was given: what "untrained" means for it.
     """
 
     encoder: Any
@@ -46,6 +48,7 @@ class ImageModel:
     path: Path
     size: tuple[int, int] | None = None
     seed: int = 0
+    first: Any | None = None
 
     @property
     def name(self) -> str:
@@ -84,13 +87,18 @@ class ImageModel:
             )
 
 
-def open_image_model(path: str | Path) -> ImageModel:
+def open_image_model(path: str | Path, *, encoder: Any | None = None) -> ImageModel:
     """Open the network for images of a run or of a model folder.
+
+    Args:
+        path: the folder.
+        encoder: the module that was trained, where it is one of your own; it receives the weights.
 
     Raises:
         DataError: nothing is there, or no network for images; a damaged one.
+        UsageError: the network is one of your own and is not given.
     """
-    from textssl.models.base_images import is_image_model_folder, load_image_model
+    from textssl.models.base_image_folder import is_image_model_folder, load_image_model
     from textssl.models.base_projection import load_projector
 
     folder = model_folder(path)
@@ -100,22 +108,29 @@ def open_image_model(path: str | Path) -> ImageModel:
             where=str(path),
             hint="Train one first: textssl train simclr images/ --out runs/views",
         )
-    encoder, about = load_image_model(folder)
+    first = None if encoder is None else copy.deepcopy(encoder)
+    encoder, about = load_image_model(folder, encoder=encoder)
     size, seed = None, 0
     if RunFolder.is_run(Path(path)):
         run = RunFolder.view(Path(path))
         data = run.data()
         size = (data["height"], data["width"]) if {"height", "width"} <= data.keys() else None
         seed = int(run.config().get("seed", 0))
-    return ImageModel(encoder, load_projector(folder), about, folder, size, seed)
+    return ImageModel(encoder, load_projector(folder), about, folder, size, seed, first)
 
 
 def untrained(model: ImageModel, *, seed: int | None = None) -> ImageModel:
-    """The same network with the first weights of a seed, by default that of its run; without a projector."""
+    """The same network with the first weights of a seed, by default that of its run; without a projector.
+
+    A network of one's own is as it was when it was given, whatever the seed.
+    """
     from textssl.models.base_images import make_image_encoder
 
     number = model.seed if seed is None else seed
-    encoder = make_image_encoder(model.encoder.config, number).eval()
+    if model.first is not None:
+        encoder = type(model.encoder)(model.first, model.encoder.config).eval()
+    else:
+        encoder = make_image_encoder(model.encoder.config, number).eval()
     return ImageModel(encoder, None, {}, model.path, model.size, number)
 
 

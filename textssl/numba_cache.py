@@ -22,7 +22,7 @@ from pathlib import Path
 from textssl.errors import ResourceError
 
 VARIABLE = "NUMBA_CACHE_DIR"
-SOURCES = ("kernels", "text")
+SOURCES = ("kernels", "text", "vision")
 """The packages whose files are compiled."""
 KEPT_FOLDERS = 4
 """Compiled kernels of so many versions stay, those used last, and all that were used within a day."""

@@ -31,7 +31,7 @@ class ImageOptions:
     Args:
         format: The kind of the source; None finds it out.
         on_bad: "error" stops at the first image that cannot be read; "skip" passes over it and counts it.
-        limit: Read the first images only, this many at most.
+        limit: Read the first images only, this many at most; of a folder of labels the first of each label.
         image_size: Side in pixels that every image is brought to; None leaves the images as they are.
         image_field: The field or column that holds the images, where the kind has fields.
         label_field: The one that holds their labels.

@@ -1,5 +1,6 @@
 """A folder of image files: its sub-folders are labels, or clips whose files are frames in natural order."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -74,11 +75,25 @@ def decoded(
     sequence: list[str] | None = None,
     frame: list[int] | None = None,
 ) -> Found:
-    """Returns the files' images with what is known of them."""
-    read = [Encoded(str(path), path) for path in paths[: options.first(len(paths))]]
-    pixels, kept = decode_all(read, options, tally, str(root))
+    """Returns the files' images with what is known of them; of images with labels a limit takes some of each."""
+    import numpy as np
+
+    number = options.first(len(paths))
+    chosen = list(range(number)) if labels is None or sequence is not None else some_of_each(labels, number)
+    pixels, places = decode_all([Encoded(str(paths[at]), paths[at]) for at in chosen], options, tally, str(root))
+    kept = np.array(chosen, dtype=np.int64)[places]
     names = [path.relative_to(root).as_posix() for path in paths]
     return Found(pixels, kept, len(paths), labels, sequence=sequence, frame=frame, file_names=names)
+
+
+def some_of_each(labels: Sequence[str | None], number: int) -> list[int]:
+    """Returns which images are read, in rising order: the first ones of each label, as many of each as there can be."""
+    seen: Counter[str | None] = Counter()
+    turns = []
+    for label in labels:
+        turns.append(seen[label])
+        seen[label] += 1
+    return sorted(sorted(range(len(labels)), key=turns.__getitem__)[:number])
 
 
 def label_of(relative: Path) -> str | None:

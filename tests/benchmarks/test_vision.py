@@ -85,7 +85,7 @@ def test_variants_and_methods_on_frames_are_methods_with_such_options():
 
 
 def test_weights_of_a_peer_become_a_model_folder_that_is_scored(work, tmp_path):
-    from textssl.models.base_images import load_image_model
+    from textssl.models.base_image_folder import load_image_model
 
     weights = tmp_path / "peer.npz"
     state = _encoder(7, work).state_dict()

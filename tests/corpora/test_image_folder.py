@@ -209,6 +209,16 @@ def test_limit_reads_the_first_images(tmp_path):
     assert images.labels.tolist() == [0, 0, 0]
 
 
+def test_limit_reads_as_many_images_of_each_label(tmp_path):
+    for label, number in (("a", 5), ("b", 1), ("c", 4)):
+        for place in range(number):
+            save(tmp_path / label / f"{place}.png", gradient(start=place))
+    images = corpora.load_images(tmp_path, limit=6)
+    assert [images.label_names[label] for label in images.labels] == ["a", "a", "a", "b", "c", "c"]
+    assert images.file_names == ("a/0.png", "a/1.png", "a/2.png", "b/0.png", "c/0.png", "c/1.png")
+    assert len(corpora.load_images(tmp_path, limit=100)) == 10
+
+
 def test_clips_have_numbers_and_frames_in_natural_order(tmp_path):
     for clip, name in enumerate(["walk/one", "walk/two", "run/one"]):
         for frame in (10, 9, 11):

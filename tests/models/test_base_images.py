@@ -10,16 +10,13 @@ from torch import nn
 
 from tests.models.small_images import SMALL, encoder, images
 from textssl.errors import DataError, UsageError
-from textssl.models.base_images import (
-    ImageEncoderConfig,
-    image_encoder_config,
-    initialise_network,
+from textssl.models.base_image_folder import (
     is_image_model_folder,
     load_image_model,
-    make_image_encoder,
     save_image_model,
     write_image_model,
 )
+from textssl.models.base_images import ImageEncoderConfig, image_encoder_config, initialise_network, make_image_encoder
 from textssl.models.base_projection import Projector, initialise_parts, load_projector
 from textssl.storage import verify_folder
 from textssl.tensor_file import open_tensors, save_tensors
@@ -96,7 +93,7 @@ def test_a_network_of_your_own_is_saved_and_filled_again(tmp_path):
     loaded, _ = load_image_model(tmp_path / "model", encoder=other)
     assert loaded is other
     assert torch.equal(own[1].weight, other[1].weight)
-    with pytest.raises(UsageError, match="holds the weights of a network of your own; give it as encoder"):
+    with pytest.raises(UsageError, match="holds the weights of a network of your own"):
         load_image_model(tmp_path / "model")
 
 

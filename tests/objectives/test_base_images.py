@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_few_held_back_images_make_one_smaller_batch():
 
 
 def test_saved_model_gives_the_features_of_the_trained_one(tmp_path):
-    from textssl.models.base_images import load_image_model
+    from textssl.models.base_image_folder import load_image_model
     from textssl.models.base_projection import load_projector
 
     run = prepared()
@@ -173,3 +174,20 @@ def test_images_of_many_bands_and_16_bits_are_trained_on_as_they_are():
     assert task.step(0).applied
     assert task.model.encoder.config.scale == 65535
     assert task.model.encoder.config.channels == 5
+
+
+def test_neighbours_vote_during_training_where_it_is_asked_for():
+    run = prepared(knn_images=40)
+    task = task_of(run)
+    assert 0.0 <= task.evaluate()["knn"] <= 1.0
+    assert "knn" not in task_of(prepared()).evaluate()
+    shown = run.objective.knn_numbers
+    assert len(shown) == 40
+    some = dataclasses.replace(images(), labels=np.where(np.arange(50) % 2, images().labels, -1))
+    assert (prepared(of=some, knn_images=100).objective.knn_numbers % 2 == 1).all(), "those with a label only"
+
+
+def test_neighbours_cannot_vote_without_labels():
+    for labels, number in ((None, "none"), (np.where(np.arange(50) == 3, 0, -1), "1")):
+        with pytest.raises(UsageError, match=f"knn_images needs labelled images, and {number} of them has a label"):
+            prepared(of=dataclasses.replace(images(), labels=labels), knn_images=10)

@@ -83,3 +83,13 @@ def test_vectors_collapse_where_both_sides_are_trained(stopped):
 @pytest.mark.parametrize("preset", BYOL.PRESETS)
 def test_presets_are_valid(preset):
     resolve(BYOLConfig, {}, preset=BYOL.PRESETS[preset])
+
+
+def test_predictor_of_width_0_is_one_matrix_that_learns():
+    run = prepared("byol", **{**SMALL, "predictor_width": 0})
+    (layer,) = run.model.predictor
+    before = layer.weight.detach().clone()
+    assert layer.bias is None
+    assert layer.weight.shape == (8, 8)
+    task_of(run).step(0)
+    assert not torch.equal(layer.weight, before)

@@ -78,7 +78,7 @@ def test_interrupted_run_goes_on_to_the_same_bits():
 
 @pytest.mark.parametrize("saved", ["learner", "teacher"])
 def test_saved_model_is_the_one_asked_for_and_a_start_gives_it_to_both(saved, tmp_path):
-    from textssl.models.base_images import load_image_model
+    from textssl.models.base_image_folder import load_image_model
 
     run = small(saved=saved)
     task = task_of(run)

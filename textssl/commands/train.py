@@ -84,7 +84,8 @@ def train(
         corpus: a file, a folder, the name of a built-in corpus, or "hub:owner/name"; from Python also a list (or any
             object that can be read more than once) of texts or of lists of tokens, or an array of images.
         out: run folder; made when missing, gone on with when unfinished.
-        given: options of the objective and of TrainOptions, by name.
+        given: options of the objective and of TrainOptions, by name; `encoder` of a method for images may be a module
+            of your own (see `models.base_own_encoder`), whose weights are where it begins.
 
     Returns:
         The run and how it went; for a finished run what it gave before.
@@ -97,6 +98,7 @@ def train(
         Interrupted: by a signal, after a checkpoint was saved.
     """
     method = registry.load("objectives", objective)
+    given, own_encoder = _named_encoder(given, method)
     options, config = resolve_options(objective, method, given)
     if out is None and not options.dry_run:
         raise UsageError("the run needs a folder", hint=f"Give --out, for instance --out runs/{objective}.")
@@ -106,7 +108,7 @@ def train(
     if out is not None:
         RunFolder.refuse_early(Path(out), asked)
     source = opened_source(corpus, options, method, config)
-    prepared = _prepared(method, source, config, options, ranks)
+    prepared = _prepared(method, source, config, _setting(options, method, own_encoder), ranks)
     notes = [*what_was_mended(source), *prepared.describe()]
     for line in notes if ranks.leads else ():
         _note_to_screen(line)
@@ -242,11 +244,11 @@ def _is_evaluated(task: GradientTask, options: TrainOptions) -> bool:
     return task.has_evaluation or (task.has_gauges and options.patience is None)
 
 
-def _prepared(method: Any, source: Any, config: Any, options: TrainOptions, ranks: Ranks) -> Prepared:
+def _prepared(method: Any, source: Any, config: Any, setting: Setting, ranks: Ranks) -> Prepared:
     """The objective with its corpus read: first by the process that leads, then by the others from the cache."""
     if not ranks.leads:
         ranks.from_lead(0)
-    prepared: Prepared = method().prepare(source, config, _setting(options, method))
+    prepared: Prepared = method().prepare(source, config, setting)
     if ranks.leads:
         ranks.from_lead(0)
     return prepared
@@ -266,12 +268,26 @@ def _is_word_vectors(method: Any) -> bool:
     return bool(method.FAMILY == "word_vectors")
 
 
-def _setting(options: TrainOptions, method: Any) -> Setting:
+def _named_encoder(given: Mapping[str, Any], method: Any) -> tuple[dict[str, Any], Any]:
+    """The options with a name in place of a module for images, and that module; None where there is none."""
+    encoder = given.get("encoder")
+    if method.FAMILY != "images" or encoder is None or isinstance(encoder, str):
+        return dict(given), None
+    from torch import nn
+
+    from textssl.models.base_images import OWN
+
+    if not isinstance(encoder, nn.Module):
+        raise UsageError(f"encoder must be the name of a network, or an nn.Module; got {type(encoder).__name__}")
+    return {**given, "encoder": OWN}, encoder
+
+
+def _setting(options: TrainOptions, method: Any, own_encoder: Any = None) -> Setting:
     from textssl.objectives.base import Setting
 
     threads = options.threads or min(len(os.sched_getaffinity(0)), MAX_DEFAULT_THREADS)
     start = start_of(options.from_, method) if options.from_ else None
-    return Setting(options.seed, threads, options.device, options.cache, start)
+    return Setting(options.seed, threads, options.device, options.cache, start, own_encoder)
 
 
 def _ranks_and_device(options: TrainOptions, method: Any) -> tuple[Ranks, str]:

@@ -18,8 +18,9 @@ from textssl.errors import UsageError
 from textssl.evaluators.base import EvaluationResult, Evaluator
 from textssl.evaluators.base_features import ComparedVectors, Vectors, vectors_result
 from textssl.evaluators.base_neighbors import nearest
+from textssl.vision.neighbors import NEIGHBOURS, TEMPERATURE, vote
 
-SETTINGS = ((20, 0.07), (200, 0.1))
+SETTINGS = ((NEIGHBOURS, TEMPERATURE), (200, 0.1))
 """Number of neighbours and temperature; the first is the one that counts."""
 
 
@@ -77,11 +78,4 @@ def voted(
     most = min(max(k for k, _ in settings), num_train)
     cosines_MK, numbers_MK = nearest(vectors.train_ND, vectors.test_MD, most, device=device)
     labels_MK = compared.train.targets[numbers_MK]
-    decided = []
-    for k, temperature in settings:
-        # Cosines are at most 1: less 1 the exponential stays in range, and the winner is the same.
-        weights_MK = np.exp((cosines_MK[:, :k].astype(np.float64) - 1) / temperature)
-        rows_MK = np.arange(len(labels_MK))[:, None] * num_labels + labels_MK[:, :k]
-        scores = np.bincount(rows_MK.ravel(), weights_MK.ravel(), minlength=len(labels_MK) * num_labels)
-        decided.append(scores.reshape(-1, num_labels).argmax(axis=1).astype(np.int64))
-    return decided
+    return [vote(cosines_MK[:, :k], labels_MK[:, :k], num_labels, temperature) for k, temperature in settings]

@@ -133,7 +133,7 @@ def model_folder(path: str | Path) -> Path:
 
 
 def _refuse_network_for_images(folder: Path, given: str | Path) -> None:
-    from textssl.models.base_images import is_image_model_folder
+    from textssl.models.base_image_folder import is_image_model_folder
 
     if is_image_model_folder(folder):
         raise DataError(

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from textssl import storage
 from textssl.errors import DataError
 from textssl.image_features import ImageModel, features_of, open_image_model
-from textssl.models.base_images import initialise_network, load_state, write_image_model
+from textssl.models.base_image_folder import load_state, write_image_model
+from textssl.models.base_images import initialise_network
 from textssl.tensor_file import save_tensors
 from textssl.vision.images import ImageSet
 
@@ -93,9 +94,7 @@ def logits_of(classifier: nn.Linear, features_NF: NDArray[np.float32]) -> Tensor
         return classifier(on_device).float().cpu()
 
 
-def save_image_classifier(
-    target: Path, model: ImageClassifier, source: ImageModel, names: Sequence[str]
-) -> None:
+def save_image_classifier(target: Path, model: ImageClassifier, source: ImageModel, names: Sequence[str]) -> None:
     """Commit a classifier as a folder, in place of an older one.
 
     Args:

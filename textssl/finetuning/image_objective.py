@@ -121,6 +121,4 @@ class ImageTuning(GradientHooks):
 
     def _views(self, pixels: Tensor, keys: NDArray[np.uint64]) -> Tensor:
         encoder = self.encoder
-        return make_views(
-            pixels, keys, self.settings, mean_C=encoder.mean, std_C=encoder.std, scale=encoder.scale
-        )
+        return make_views(pixels, keys, self.settings, mean_C=encoder.mean, std_C=encoder.std, scale=encoder.scale)

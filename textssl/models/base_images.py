@@ -1,6 +1,4 @@
-"""What the networks for images share: their configuration, their first weights, and their saved folder.
-
-    config.json  model.safetensors  [projector.safetensors]
+"""What the networks for images share: their configuration and their first weights.
 
 The kind of a network is the name of its file in this folder: `small_cnn`, `resnet`, `vit`.
 Legend: B images, C channels, H rows, W columns, F features.
@@ -8,29 +6,24 @@ Legend: B images, C channels, H rows, W columns, F features.
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, NoReturn
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from textssl import registry, storage
+from textssl import registry
 from textssl.config import option, validate
-from textssl.errors import DataError, UsageError, did_you_mean
+from textssl.errors import UsageError, did_you_mean
 from textssl.models.base import normal
-from textssl.models.base_weights import MAX_JSON_BYTES, WEIGHTS, read_object
 from textssl.randomness import Purpose, stream_key
-from textssl.tensor_file import open_tensors, save_tensors
 
-CONFIG = "config.json"
-PROJECTOR_WEIGHTS = "projector.safetensors"
-MODEL_TYPE = "textssl_image_encoder"
+OWN = "own"
+"""The kind of a network that came from Python (`base_own_encoder`)."""
 _AT_ONCE = 1 << 20
 
 
@@ -90,7 +83,7 @@ def image_encoder_config(kind: str, **given: Any) -> ImageEncoderConfig:
     """The configuration of a network with what is usual for its kind where nothing is given.
 
     Args:
-        kind: the name of a member.
+        kind: the name of a member, or "own".
         given: fields of `ImageEncoderConfig`; None as well as a missing one means the usual value, and mean 0 and
             deviation 1 for as many channels as there are.
 
@@ -100,7 +93,8 @@ def image_encoder_config(kind: str, **given: Any) -> ImageEncoderConfig:
     values = {name: value for name, value in given.items() if value is not None}
     channels = values.get("channels", 3)
     plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
-    return ImageEncoderConfig(**{"kind": kind, **plain, **_member(kind).USUAL, **values})
+    usual = {} if kind == OWN else _member(kind).USUAL
+    return ImageEncoderConfig(**{"kind": kind, **plain, **usual, **values})
 
 
 def make_image_encoder(config: ImageEncoderConfig, seed: int) -> ImageEncoder:
@@ -162,156 +156,6 @@ def usual_deviation(_: str, parameter: Tensor) -> float:
     if parameter.dim() == 2:
         return 1 / math.sqrt(3 * parameter.shape[1])
     return math.sqrt(2 / (parameter.shape[0] * parameter[0, 0].numel()))
-
-
-def is_image_model_folder(path: Path) -> bool:
-    """Whether a folder holds a network for images; reads its config.json only."""
-    config = Path(path) / CONFIG
-    if not config.is_file() or config.stat().st_size > MAX_JSON_BYTES:
-        return False
-    try:
-        return bool(json.loads(config.read_bytes()).get("model_type") == MODEL_TYPE)
-    except (ValueError, AttributeError, RecursionError, OSError):
-        return False
-
-
-def save_image_model(
-    target: Path,
-    encoder: nn.Module,
-    *,
-    projector: nn.Module | None = None,
-    about: Mapping[str, Any] = {},
-    replace: bool = False,
-) -> Path:
-    """Commit a network as a folder that appears whole or not at all.
-
-    Args:
-        target: the folder to make.
-        encoder, projector, about: as of `write_image_model`.
-        replace: put it in the place of a folder that textssl wrote before.
-
-    Raises:
-        UsageError, ResourceError: as `storage.commit_folder`.
-    """
-    parts = (encoder, projector) if projector is not None else (encoder,)
-    return storage.commit_folder(
-        target,
-        lambda folder: write_image_model(folder, encoder, projector=projector, about=about),
-        expected_bytes=sum(4 * values.numel() for part in parts for values in part.state_dict().values()),
-        metadata={"kind": type(encoder).__name__},
-        replace=replace,
-    )
-
-
-def write_image_model(
-    folder: Path, encoder: nn.Module, *, projector: nn.Module | None = None, about: Mapping[str, Any] = {}
-) -> None:
-    """Fill a folder that is there with the files of a network, for instance inside a commit.
-
-    Args:
-        folder: has none of these files.
-        encoder: a network of this folder, or any other module, which the reader must have too; written as float32.
-        projector: `base_projection.Projector`, kept in a file of its own so that others read the encoder's as it is.
-        about: JSON values that `load_image_model` gives back.
-    """
-    described = {
-        "model_type": MODEL_TYPE,
-        "encoder": asdict(encoder.config) if isinstance(encoder, ImageEncoder) else None,
-        "projector": None if projector is None else dict(projector.options),
-        "about": dict(about),
-    }
-    (folder / CONFIG).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    _save_state(folder / WEIGHTS, encoder)
-    if projector is not None:
-        _save_state(folder / PROJECTOR_WEIGHTS, projector)
-
-
-def load_image_model(folder: Path, *, encoder: nn.Module | None = None) -> tuple[nn.Module, dict[str, Any]]:
-    """Open a folder that `save_image_model` wrote.
-
-    Args:
-        folder: holds config.json and model.safetensors.
-        encoder: a module of your own, which receives the weights; None: the network that the folder describes.
-
-    Returns:
-        The network in float32 on the CPU, in evaluation mode, and what was said about it.
-
-    Raises:
-        DataError: a file is missing or damaged, or the files do not fit each other.
-        UsageError: the folder's network is one of your own and is not given.
-        ResourceError: a file may not be read.
-    """
-    folder = Path(folder)
-    described = read_object(folder / CONFIG)
-    if described.get("model_type") != MODEL_TYPE:
-        raise DataError(
-            f"has the model_type {described.get('model_type')!r}, expected {MODEL_TYPE!r}",
-            where=str(folder / CONFIG),
-            hint="Give the folder of a network for images.",
-        )
-    values = described.get("encoder")
-    if encoder is None and values is None:
-        raise UsageError("holds the weights of a network of your own; give it as encoder", where=str(folder))
-    if encoder is None:
-        encoder = read_part(folder, values, lambda given: empty_image_encoder(ImageEncoderConfig(**given)))
-    load_state(folder / WEIGHTS, encoder)
-    about = described.get("about")
-    return encoder.eval(), about if isinstance(about, dict) else {}
-
-
-def read_part(folder: Path, values: Any, make: Callable[[dict[str, Any]], Any]) -> Any:
-    """A part of a saved network as its options say, without memory for its weights: `load_state` brings them.
-
-    Raises:
-        DataError: the options describe none.
-    """
-    where = str(folder / CONFIG)
-    try:
-        if not isinstance(values, dict):
-            raise TypeError("expected options by name")
-        with torch.device("meta"):
-            return make(values)
-    except (UsageError, TypeError) as error:
-        message = error.message if isinstance(error, UsageError) else str(error)
-        raise DataError(f"describes no network: {message}", where=where) from error
-
-
-def load_state(file: Path, module: nn.Module) -> None:
-    """Give a module the weights of a safetensors file, parameters and buffers.
-
-    Args:
-        file: what `write_image_model` wrote.
-        module: on a device, or on "meta" without memory of its own.
-
-    Raises:
-        DataError: a tensor is missing, unknown, of another shape or type, or not finite; or the file is damaged.
-    """
-    arrays, expected = open_tensors(file).tensors, module.state_dict()
-    for name in sorted(arrays.keys() ^ expected.keys()):
-        _refuse(file, f"holds {name!r}, which the network has not" if name in arrays else f"lacks {name!r}")
-    found = {}
-    for name, array in arrays.items():
-        values, wanted = torch.from_numpy(np.array(array)), expected[name]
-        if values.shape != wanted.shape:
-            _refuse(file, f"has {name!r} of shape {tuple(values.shape)}, expected {tuple(wanted.shape)}")
-        if values.is_floating_point() != wanted.is_floating_point():
-            _refuse(file, f"has {name!r} of type {values.dtype}, expected {wanted.dtype}")
-        if not torch.isfinite(values).all():
-            _refuse(file, f"has NaN or inf in {name!r}")
-        found[name] = values.to(wanted.dtype)
-    module.load_state_dict(found, assign=any(values.is_meta for values in expected.values()))
-
-
-def _save_state(file: Path, module: nn.Module) -> None:
-    arrays = {}
-    for name, values in module.state_dict().items():
-        plain = values.detach().cpu().contiguous()
-        arrays[name] = (plain.float() if plain.is_floating_point() else plain).numpy()
-    save_tensors(file, arrays, {"format": "pt"})
-
-
-def _refuse(file: Path, message: str) -> NoReturn:
-    raise DataError(message, where=str(file), hint="The files of the folder do not belong together; make it again.")
 
 
 def _member(kind: str) -> type[Any]:

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from textssl.errors import UsageError, did_you_mean
 from textssl.models.base import check_at_least
-from textssl.models.base_images import CONFIG, PROJECTOR_WEIGHTS, initialise_network, load_state, read_part
+from textssl.models.base_image_folder import CONFIG, PROJECTOR_WEIGHTS, load_state, read_part
+from textssl.models.base_images import initialise_network
 from textssl.models.base_norm import BatchNorm1d
 from textssl.models.base_weights import read_object
 
@@ -138,7 +139,7 @@ def load_projector(folder: Path) -> Projector | None:
     """The projector of a saved network in float32 on the CPU, in evaluation mode; None where it was saved without.
 
     Args:
-        folder: what `base_images.save_image_model` wrote.
+        folder: what `base_image_folder.save_image_model` wrote.
 
     Raises:
         DataError: a file is missing or damaged, or the files do not fit each other.

@@ -30,6 +30,7 @@ class Setting:
         device: "cpu", "cuda" and so on.
         cache: folder of the token stores; None for the user's cache.
         start: what to go on from; None for a fresh start.
+        encoder: for images, a network of one's own, an nn.Module; None: the one that the options name.
     """
 
     seed: int
@@ -37,6 +38,7 @@ class Setting:
     device: str
     cache: Path | None
     start: Start | None
+    encoder: Any | None = None
 
 
 @dataclass(frozen=True)

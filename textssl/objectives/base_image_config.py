@@ -44,6 +44,9 @@ class ImageConfig:
         0.0, "Share of the images held back for the loss of evaluations; gauges need none.", minimum=0, below=1
     )
     gauge_images: int = option(512, "Images on which evaluations look for collapse.", minimum=2)
+    knn_images: int = option(
+        0, "Labelled images whose 20 nearest others vote at each evaluation; 0 for none.", minimum=0
+    )
 
     def __post_init__(self) -> None:
         validate(self)
@@ -62,6 +65,28 @@ class ImageConfig:
             warmup=self.warmup,
             clip_norm=self.clip_norm,
         )
+
+
+def check_own(config: ImageConfig, network: object | None) -> None:
+    """Refuse "own" without a network, and sizes that a network of one's own has already.
+
+    Args:
+        config: the options.
+        network: what was given from Python, or None.
+
+    Raises:
+        UsageError: as said.
+    """
+    from textssl.models.base_images import OWN
+
+    if network is None and config.encoder == OWN:
+        raise UsageError(
+            f"encoder {OWN} stands for a network that is given from Python",
+            hint="textssl.commands.train.train(..., encoder=module); from the command line: small_cnn, resnet or vit.",
+        )
+    given = [name for name in ("width", "depth", "stem", "patch") if getattr(config, name) is not None]
+    if network is not None and given:
+        raise UsageError(f"{' and '.join(given)} would do nothing: the encoder is your own", hint="Leave it out.")
 
 
 def require_batch(config: ImageConfig, num_images: int, *, name: str) -> None:

@@ -12,6 +12,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -23,6 +24,8 @@ from textssl.objectives.base_image_config import ImageConfig
 from textssl.objectives.base_rows import spread_rows
 from textssl.randomness import Purpose, permutation, stream_key
 from textssl.vision.gauges import Remedies, collapse_warnings, effective_rank, spread_gauges
+from textssl.vision.images import NO_LABEL
+from textssl.vision.neighbors import accuracy_among_others
 
 if TYPE_CHECKING:
     import torch
@@ -120,6 +123,28 @@ class ImageObjective(GradientHooks, ABC, Generic[ConfigT, BatchT]):
         self.flops_per_unit: float | None = None
         self._most_rank = 0
 
+    @property
+    def gauge_numbers(self) -> NDArray[np.int64]:
+        """The images that gauges look at, evenly spread over the set."""
+        return spread_rows(self.images.num_images, self.config.gauge_images)
+
+    @cached_property
+    def knn_numbers(self) -> NDArray[np.int64]:
+        """The labelled images whose neighbours vote, evenly spread over the set.
+
+        Raises:
+            UsageError: there are none, or one only.
+        """
+        labels = self.images.labels
+        labelled = np.zeros(0, np.int64) if labels is None else np.flatnonzero(labels > NO_LABEL)
+        if len(labelled) < 2:
+            raise UsageError(
+                f"knn_images needs labelled images, and {len(labelled) or 'none'} of them has a label",
+                where=self.images.name,
+                hint="Give --labels or a folder with a sub-folder for each label, or leave --knn-images out.",
+            )
+        return labelled[spread_rows(len(labelled), max(2, self.config.knn_images))]
+
     @abstractmethod
     def parts(self, encoder: ImageEncoder) -> Mapping[str, nn.Module]:
         """What stands beside the encoder, by name, its first weights filled (`filled`)."""
@@ -197,22 +222,30 @@ class ImageObjective(GradientHooks, ABC, Generic[ConfigT, BatchT]):
         return model.projector(features_BF)
 
     def gauges(self, model: MethodModel, device: torch.device) -> dict[str, float]:
-        """Spread, cosine and rank of the projections of some images as they are, and the rank of their features."""
-        features_NF, vectors_ND = self.encoded(model, device)
+        """Spread, cosine and rank of the projections of some images as they are, and the rank of their features.
+
+        Where the options ask for it also how often the nearest labelled images name an image's label, by features.
+        """
+        features_NF, vectors_ND = self.encoded(model, self.gauge_numbers, device)
         self._most_rank = min(vectors_ND.shape)
-        return spread_gauges(vectors_ND, of=self.gauged) | {"feature_rank": effective_rank(features_NF)}
+        found = spread_gauges(vectors_ND, of=self.gauged) | {"feature_rank": effective_rank(features_NF)}
+        if self.config.knn_images and self.images.labels is not None:
+            features_NF, _ = self.encoded(model, self.knn_numbers, device)
+            found["knn"] = accuracy_among_others(features_NF, self.images.labels[self.knn_numbers])
+        return found
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         """Signs of collapse, each with its remedy."""
         return collapse_warnings(scores, of=self.gauged, most_rank=self._most_rank, remedies=self.remedies)
 
-    def encoded(self, model: MethodModel, device: torch.device) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Features (N, F) and vectors (N, D) of the images that gauges look at, evenly spread over the set."""
+    def encoded(
+        self, model: MethodModel, numbers: NDArray[np.int64], device: torch.device
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features (N, F) and vectors (N, D) of some images as they are."""
         import torch
 
         from textssl.vision.views import plain_views
 
-        numbers = spread_rows(self.images.num_images, self.config.gauge_images)
         found = []
         for start in range(0, len(numbers), ENCODED_AT_ONCE):
             pixels = torch.from_numpy(self.images.take(numbers[start : start + ENCODED_AT_ONCE])).to(device)

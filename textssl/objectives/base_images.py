@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textssl.errors import UsageError
 from textssl.objectives.base import GradientParts, Setting, Start
-from textssl.objectives.base_image_config import ImageConfig, require_batch
+from textssl.objectives.base_image_config import ImageConfig, check_own, require_batch
 from textssl.objectives.base_image_objective import ImageObjective
 from textssl.text.packing import split_documents
 from textssl.vision.images import ImageSet, ImageSource, image_set
@@ -53,11 +53,13 @@ class ImageRun:
         if config.validation_share and images.num_images > 1:
             training, validation = split_documents(len(numbers), seed=SPLIT_SEED, share=config.validation_share)
         require_batch(config, len(training), name=images.name)
-        self._start = started_from(setting.start, images)
-        self.encoder = self._start if self._start is not None else new_encoder(images, config, seed=setting.seed)
+        self._start = started_from(setting.start, images, setting.encoder)
+        self.encoder = self._start if self._start is not None else new_encoder(images, config, setting)
         self.objective = method(
             images, config, setting, self.encoder.config, training=training, validation=validation
         )
+        if config.knn_images:
+            self.objective.knn_numbers  # noqa: B018  (checks that there are labels, before training)
 
     @cached_property
     def model(self) -> MethodModel:
@@ -75,11 +77,15 @@ class ImageRun:
         return [*lines, *self.objective.describe(), *self._describe_model(), self._describe_steps()]
 
     def _describe_model(self) -> list[str]:
+        from textssl.models.base_own_encoder import OwnEncoder
         from textssl.objectives.base_cost import memory_bytes_per_image
 
         config, encoder = self.encoder.config, self.encoder
         own, everything = (_count(model) for model in (encoder, self.model))
-        kind = f"{config.kind}, width {config.width}, depth {config.depth}: {own:,} parameters"
+        sizes = f"{config.kind}, width {config.width}, depth {config.depth}"
+        if isinstance(encoder, OwnEncoder):
+            sizes = f"{type(encoder.network).__name__} of your own"
+        kind = f"{sizes}: {own:,} parameters"
         lines = [f"{kind}, {encoder.feature_width:,} features; {everything:,} with {_listed(self.model.part_names)}"]
         if self._start is not None and self.setting.start is not None:
             lines.append(f"its weights are those of {self.setting.start.source}; options of its size do not count")
@@ -144,7 +150,7 @@ class ImageRun:
         """
         import copy
 
-        from textssl.models.base_images import save_image_model
+        from textssl.models.base_image_folder import save_image_model
 
         encoder, projector = copy.deepcopy(self.encoder), copy.deepcopy(getattr(self.model, "projector", None))
         _fill(encoder, tables, self.objective.encoder_at)
@@ -161,14 +167,16 @@ def prepare_images(
     return ImageRun(image_set(source), config, setting, method)
 
 
-def new_encoder(images: ImageSet, config: ImageConfig, *, seed: int) -> ImageEncoder:
-    """An encoder of the options' sizes for some images, its weights filled.
+def new_encoder(images: ImageSet, config: ImageConfig, setting: Setting) -> ImageEncoder:
+    """An encoder of the options' sizes for some images, its weights filled; or the one that was given.
 
     Raises:
-        UsageError: the kind of encoder is unknown, or a size does not fit it.
+        UsageError: the kind of encoder is unknown, or a size does not fit it; one's own makes no features.
     """
     from textssl.models.base_images import image_encoder_config, make_image_encoder
+    from textssl.models.base_own_encoder import OwnEncoder
 
+    check_own(config, setting.encoder)
     mean_C, std_C = images.channel_statistics()
     shape = image_encoder_config(
         config.encoder,
@@ -182,11 +190,16 @@ def new_encoder(images: ImageSet, config: ImageConfig, *, seed: int) -> ImageEnc
         std=tuple(map(float, std_C)),
         scale=images.scale,
     )
-    return make_image_encoder(shape, seed)
+    return make_image_encoder(shape, setting.seed) if setting.encoder is None else OwnEncoder(setting.encoder, shape)
 
 
-def started_from(start: Start | None, images: ImageSet) -> ImageEncoder | None:
+def started_from(start: Start | None, images: ImageSet, own: Any | None = None) -> ImageEncoder | None:
     """The encoder of a folder to start from; None without one.
+
+    Args:
+        start: the folder.
+        images: to learn from.
+        own: the network whose weights it holds, where that is one of one's own.
 
     Raises:
         UsageError: it is for images of other channels.
@@ -194,10 +207,10 @@ def started_from(start: Start | None, images: ImageSet) -> ImageEncoder | None:
     """
     if start is None:
         return None
-    from textssl.models.base_images import load_image_model
+    from textssl.models.base_image_folder import load_image_model
 
     encoder: ImageEncoder
-    encoder, _ = load_image_model(start.path)
+    encoder, _ = load_image_model(start.path, encoder=own)
     if encoder.config.channels != images.channels:
         raise UsageError(
             f"holds an encoder of images with {encoder.config.channels} channels, those of {images.name} have "

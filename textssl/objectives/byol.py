@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 class BYOLConfig(PredictionConfig):
     """Options of byol."""
 
-    predictor_width: int = option(512, "Width of the predictor's hidden layer.", minimum=1)
+    predictor_width: int = option(512, "Width of the predictor's hidden layer; 0: a linear predictor.", minimum=0)
     momentum: float = option(
-        0.97, "What the copy keeps of itself at first, rising to 1; 0.996 for 100,000 steps.", minimum=0, maximum=1
+        0.9, "What the copy keeps at first, rising to 1; 0.9 suits short runs, 0.996 long ones.", minimum=0, maximum=1
     )
     second_blur: float | None = option(
         None, "Share of the second views that are blurred; by default as of the first.", minimum=0, maximum=1

@@ -163,7 +163,7 @@ class _Distillation(CropObjective[DINOConfig]):
         from textssl.losses.self_distillation import softened
 
         teacher = model.teacher.model
-        _, vectors_ND = self.encoded(teacher, device)
+        _, vectors_ND = self.encoded(teacher, self.gauge_numbers, device)
         like = next(teacher.prototypes.parameters())
         outputs_NK = teacher.prototypes(torch.from_numpy(vectors_ND).to(like)).float()
         targets_NK = softened(outputs_NK, model.centre.mean, temperature=self.config.teacher_temperature)

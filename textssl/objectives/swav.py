@@ -163,7 +163,7 @@ class _Assignment(CropObjective[SwAVConfig]):
         """And how evenly the gauged images use the prototypes."""
         import torch
 
-        _, vectors_ND = self.encoded(model, device)
+        _, vectors_ND = self.encoded(model, self.gauge_numbers, device)
         scores_NK = model.prototypes(torch.from_numpy(vectors_ND).to(next(model.prototypes.parameters())))
         shares_NK = torch.softmax(scores_NK.float() / self.config.temperature, 1)
         return super().gauges(model, device) | {"prototype_use": prototype_use(shares_NK.cpu().numpy())}
