@@ -9,7 +9,7 @@ from tests.objectives.small_images import images
 from tests.small_image_models import save_network, trained_run
 from textssl import image_features
 from textssl.errors import DataError, UsageError
-from textssl.image_features import features_of, open_image_model, pixel_vectors, projected, unit_rows, untrained
+from textssl.image_features import features_of, open_image_model, pixel_vectors, projected, untrained
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +73,6 @@ def test_pixels_of_large_images_are_those_of_32_by_32():
     vectors = pixel_vectors(flat)
     assert vectors.shape == (2, 32 * 32 * 3)
     np.testing.assert_allclose(vectors, 0.2, atol=1e-6)
-
-
-def test_unit_rows_leave_zeros():
-    np.testing.assert_allclose(unit_rows(np.array([[3, 4], [0, 0]], np.float32)), [[0.6, 0.8], [0, 0]])
 
 
 def test_images_of_another_kind_are_refused(folder):

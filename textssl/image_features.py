@@ -5,7 +5,6 @@ Legend: N images, B a batch, F features, D width of the projector.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ class ImageModel:
         path: the folder of the model.
         size: height and width of the images of its training, or None where nobody knows.
         seed: of its run, 0 where nobody knows.
-        first: of a network of one's own, a copy as it was given: what "untrained" means for it.
+        first: of a network of one's own, the module as it was given: what "untrained" means for it.
     """
 
     encoder: Any
@@ -92,7 +91,8 @@ def open_image_model(path: str | Path, *, encoder: Any | None = None) -> ImageMo
 
     Args:
         path: the folder.
-        encoder: the module that was trained, where it is one of your own; it receives the weights.
+        encoder: the module that training began with, where it is one of your own; it stays as it is, and what
+            "untrained" means is what it is now.
 
     Raises:
         DataError: nothing is there, or no network for images; a damaged one.
@@ -108,15 +108,14 @@ def open_image_model(path: str | Path, *, encoder: Any | None = None) -> ImageMo
             where=str(path),
             hint="Train one first: textssl train simclr images/ --out runs/views",
         )
-    first = None if encoder is None else copy.deepcopy(encoder)
-    encoder, about = load_image_model(folder, encoder=encoder)
+    opened, about = load_image_model(folder, encoder=encoder)
     size, seed = None, 0
     if RunFolder.is_run(Path(path)):
         run = RunFolder.view(Path(path))
         data = run.data()
         size = (data["height"], data["width"]) if {"height", "width"} <= data.keys() else None
         seed = int(run.config().get("seed", 0))
-    return ImageModel(encoder, load_projector(folder), about, folder, size, seed, first)
+    return ImageModel(opened, load_projector(folder), about, folder, size, seed, encoder)
 
 
 def untrained(model: ImageModel, *, seed: int | None = None) -> ImageModel:
@@ -125,13 +124,12 @@ def untrained(model: ImageModel, *, seed: int | None = None) -> ImageModel:
     A network of one's own is as it was when it was given, whatever the seed.
     """
     from textssl.models.base_images import make_image_encoder
+    from textssl.models.base_own_encoder import OwnEncoder
 
     number = model.seed if seed is None else seed
-    if model.first is not None:
-        encoder = type(model.encoder)(model.first, model.encoder.config).eval()
-    else:
-        encoder = make_image_encoder(model.encoder.config, number).eval()
-    return ImageModel(encoder, None, {}, model.path, model.size, number)
+    config = model.encoder.config
+    encoder = make_image_encoder(config, number) if model.first is None else OwnEncoder(model.first, config)
+    return ImageModel(encoder.eval(), None, {}, model.path, model.size, number)
 
 
 def features_of(
@@ -217,12 +215,6 @@ def pixel_vectors(images: ImageSet, places: NDArray[np.int64] | None = None) -> 
         else:
             found[begin:end] = pixels.reshape(end - begin, -1) / images.scale
     return found
-
-
-def unit_rows(vectors_ND: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors at length 1; zeros stay zeros."""
-    norms = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    return np.asarray(vectors_ND / np.where(norms > 0, norms, 1.0), dtype=np.float32)
 
 
 def _pieces(count: int, numbers_of_one: int) -> Iterator[tuple[int, int]]:

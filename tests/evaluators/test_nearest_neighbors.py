@@ -8,9 +8,7 @@ import pytest
 from tests.objectives.small_images import images
 from tests.small_image_models import save_network
 from textssl.errors import UsageError
-from textssl.evaluators import base_neighbors
 from textssl.evaluators.base_features import ComparedVectors, Vectors, compared_vectors
-from textssl.evaluators.base_neighbors import nearest
 from textssl.evaluators.nearest_neighbors import NearestNeighbors
 from textssl.image_features import open_image_model
 from textssl.vision.images import ImageSet
@@ -27,18 +25,6 @@ def labelled_rows(targets, num_labels=3):
 def compared(bank, bank_targets, queries, targets):
     vectors = Vectors(np.asarray(bank, np.float32), np.asarray(queries, np.float32))
     return ComparedVectors(labelled_rows(bank_targets), labelled_rows(targets), {"features": vectors})
-
-
-def test_nearest_equals_sorting_all_cosines(monkeypatch):
-    source = np.random.default_rng(0)
-    bank, queries = source.normal(size=(50, 6)).astype(np.float32), source.normal(size=(9, 6)).astype(np.float32)
-    monkeypatch.setattr(base_neighbors, "QUERIES_AT_ONCE", 4)
-    monkeypatch.setattr(base_neighbors, "BANK_AT_ONCE", 7)
-    cosines, numbers = nearest(bank, queries, 12)
-    expected = (queries @ bank.T) / np.outer(np.linalg.norm(queries, axis=1), np.linalg.norm(bank, axis=1))
-    order = np.argsort(-expected, axis=1)[:, :12]
-    np.testing.assert_array_equal(numbers, order)
-    np.testing.assert_allclose(cosines, np.take_along_axis(expected, order, axis=1), atol=1e-6)
 
 
 def test_vote_equals_the_definition():

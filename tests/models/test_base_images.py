@@ -87,16 +87,6 @@ def test_saved_projector_lies_beside_the_network(tmp_path):
     assert set(names) == set(encoder("small_cnn").state_dict())
 
 
-def test_a_network_of_your_own_is_saved_and_filled_again(tmp_path):
-    own, other = nn.Sequential(nn.Flatten(), nn.Linear(4, 3)), nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
-    save_image_model(tmp_path / "model", own)
-    loaded, _ = load_image_model(tmp_path / "model", encoder=other)
-    assert loaded is other
-    assert torch.equal(own[1].weight, other[1].weight)
-    with pytest.raises(UsageError, match="holds the weights of a network of your own"):
-        load_image_model(tmp_path / "model")
-
-
 def test_first_weights_depend_on_seed_and_name_alone():
     first, second, other = encoder("resnet_18"), encoder("resnet_18"), encoder("resnet_18", seed=2)
     state = first.state_dict()

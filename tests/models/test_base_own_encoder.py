@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import numpy as np
@@ -60,6 +61,27 @@ def test_it_is_trained_from_its_own_weights_and_opens_as_it_is(method, tmp_path)
         expected = other.eval()((plain - mean) / std)
     np.testing.assert_allclose(features, expected.numpy(), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(untrained(model, seed=9).encoder.network.state_dict(), before)
+
+
+def test_the_module_stays_as_it_was_so_that_untrained_means_that(tmp_path):
+    module = own()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    train("simclr", images().pixels, out=tmp_path / "run", encoder=module, **OPTIONS)
+    for _ in range(2):
+        model = open_image_model(tmp_path / "run", encoder=module)
+        torch.testing.assert_close(untrained(model).encoder.network.state_dict(), before)
+        assert not torch.equal(model.encoder.network.filters.weight, before["filters.weight"])
+    fresh = untrained(model)
+    with torch.no_grad():
+        fresh.encoder.network.filters.weight.zero_()
+    torch.testing.assert_close(untrained(model).encoder.network.state_dict(), before)
+
+
+def test_weights_of_a_known_network_open_in_a_module_with_its_names(tmp_path):
+    train("simclr", images().pixels, out=tmp_path / "known", width=4, depth=2, **OPTIONS)
+    known = open_image_model(tmp_path / "known")
+    opened = open_image_model(tmp_path / "known", encoder=copy.deepcopy(known.encoder))
+    np.testing.assert_array_equal(features_of(opened, images()), features_of(known, images()))
 
 
 def test_a_run_that_fails_midway_is_gone_on_with_to_the_same_bits(tmp_path):

@@ -181,10 +181,11 @@ def test_neighbours_vote_during_training_where_it_is_asked_for():
     task = task_of(run)
     assert 0.0 <= task.evaluate()["knn"] <= 1.0
     assert "knn" not in task_of(prepared()).evaluate()
-    shown = run.objective.knn_numbers
-    assert len(shown) == 40
+    numbers, labels = run.objective.voters
+    assert len(numbers) == 40
+    assert np.array_equal(labels, images().labels[numbers])
     some = dataclasses.replace(images(), labels=np.where(np.arange(50) % 2, images().labels, -1))
-    assert (prepared(of=some, knn_images=100).objective.knn_numbers % 2 == 1).all(), "those with a label only"
+    assert (prepared(of=some, knn_images=100).objective.voters[0] % 2 == 1).all(), "those with a label only"
 
 
 def test_neighbours_cannot_vote_without_labels():

@@ -5,7 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from textssl.vision.neighbors import QUERIES_AT_ONCE, accuracy_among_others, vote
+from textssl.vision import neighbors
+from textssl.vision.neighbors import QUERIES_AT_ONCE, accuracy_among_others, nearest, unit_rows, vote
+
+
+def test_unit_rows_leave_zeros():
+    np.testing.assert_allclose(unit_rows(np.array([[3, 4], [0, 0]], np.float32)), [[0.6, 0.8], [0, 0]])
+
+
+def test_nearest_equals_sorting_all_cosines(monkeypatch):
+    source = np.random.default_rng(0)
+    bank, queries = source.normal(size=(50, 6)).astype(np.float32), source.normal(size=(9, 6)).astype(np.float32)
+    monkeypatch.setattr(neighbors, "QUERIES_AT_ONCE", 4)
+    monkeypatch.setattr(neighbors, "BANK_AT_ONCE", 7)
+    cosines, numbers = nearest(bank, queries, 12)
+    expected = (queries @ bank.T) / np.outer(np.linalg.norm(queries, axis=1), np.linalg.norm(bank, axis=1))
+    order = np.argsort(-expected, axis=1)[:, :12]
+    np.testing.assert_array_equal(numbers, order)
+    np.testing.assert_allclose(cosines, np.take_along_axis(expected, order, axis=1), atol=1e-6)
 
 
 def test_votes_are_weighted_by_cosine_and_temperature():
@@ -28,6 +45,13 @@ def test_accuracy_equals_the_vote_of_all_others_one_by_one(num):
         scores = [np.exp(cosines[nearest][labels[others][nearest] == label] / 0.5).sum() for label in range(3)]
         right += int(np.argmax(scores)) == labels[own]
     assert accuracy_among_others(vectors, labels, k=7, temperature=0.5) == right / num
+
+
+def test_equal_vectors_before_the_own_one_leave_k_votes():
+    vectors, labels = np.ones((9, 2), np.float32), np.array([0, 0, 0, 0, 0, 0, 0, 1, 1])
+    assert accuracy_among_others(vectors, labels, k=8) == 7 / 9
+    for k in range(1, 9):
+        assert 0 <= accuracy_among_others(vectors, labels, k=k) <= 1
 
 
 def test_no_vector_votes_for_itself():

@@ -66,8 +66,9 @@ def embed_images(
         DataError: these are no images, or there is no projector.
         UsageError: the images are not of the network's kind.
     """
-    from textssl.image_features import features_of, open_image_model, projected, unit_rows
+    from textssl.image_features import features_of, open_image_model, projected
     from textssl.training.devices import chosen_device
+    from textssl.vision.neighbors import unit_rows
 
     device = chosen_device(device)
     model = open_image_model(run)

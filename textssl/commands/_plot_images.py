@@ -116,7 +116,7 @@ def draw_map_of(
     seed: int = 1,
 ) -> bytes:
     """A map of vectors (N, F) at length 1, by their labels; a PNG."""
-    from textssl.image_features import unit_rows
+    from textssl.vision.neighbors import unit_rows
 
     units = unit_rows(features)
     if method == "pca":
@@ -138,7 +138,7 @@ def nearest_picture(
         features: float32 (N, F), theirs.
         title: of the picture.
     """
-    from textssl.evaluators.base_neighbors import nearest
+    from textssl.vision.neighbors import nearest
 
     labels = np.full(len(rows), -1, dtype=np.int64) if images.labels is None else images.labels[rows]
     asked = _spread_over_labels(labels)

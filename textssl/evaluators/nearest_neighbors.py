@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from textssl.errors import UsageError
 from textssl.evaluators.base import EvaluationResult, Evaluator
 from textssl.evaluators.base_features import ComparedVectors, Vectors, vectors_result
-from textssl.evaluators.base_neighbors import nearest
-from textssl.vision.neighbors import NEIGHBOURS, TEMPERATURE, vote
+from textssl.vision.neighbors import NEIGHBOURS, TEMPERATURE, nearest, vote
 
 SETTINGS = ((NEIGHBOURS, TEMPERATURE), (200, 0.1))
 """Number of neighbours and temperature; the first is the one that counts."""

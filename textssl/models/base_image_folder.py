@@ -40,7 +40,7 @@ def is_image_model_folder(path: Path) -> bool:
 
 def save_image_model(
     target: Path,
-    encoder: nn.Module,
+    encoder: ImageEncoder,
     *,
     projector: nn.Module | None = None,
     about: Mapping[str, Any] = {},
@@ -67,35 +67,35 @@ def save_image_model(
 
 
 def write_image_model(
-    folder: Path, encoder: nn.Module, *, projector: nn.Module | None = None, about: Mapping[str, Any] = {}
+    folder: Path, encoder: ImageEncoder, *, projector: nn.Module | None = None, about: Mapping[str, Any] = {}
 ) -> None:
     """Fill a folder that is there with the files of a network, for instance inside a commit.
 
     Args:
         folder: has none of these files.
-        encoder: a network of this folder, or any other module, which the reader must have too; written as float32.
+        encoder: a network of this folder, or one of your own, which the reader must have too; written as float32.
         projector: `base_projection.Projector`, kept in a file of its own so that others read the encoder's as it is.
         about: JSON values that `load_image_model` gives back.
     """
-    inner = encoder.network if isinstance(encoder, OwnEncoder) else encoder
     described = {
         "model_type": MODEL_TYPE,
-        "encoder": asdict(encoder.config) if isinstance(encoder, ImageEncoder) else None,
+        "encoder": asdict(encoder.config),
         "projector": None if projector is None else dict(projector.options),
         "about": dict(about),
     }
     (folder / CONFIG).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    _save_state(folder / WEIGHTS, inner)
+    _save_state(folder / WEIGHTS, encoder.saved)
     if projector is not None:
         _save_state(folder / PROJECTOR_WEIGHTS, projector)
 
 
-def load_image_model(folder: Path, *, encoder: nn.Module | None = None) -> tuple[nn.Module, dict[str, Any]]:
+def load_image_model(folder: Path, *, encoder: nn.Module | None = None) -> tuple[ImageEncoder, dict[str, Any]]:
     """Open a folder that `save_image_model` wrote.
 
     Args:
         folder: holds config.json and model.safetensors.
-        encoder: a module of your own, which receives the weights; None: the network that the folder describes.
+        encoder: a module of your own that the weights belong to, which stays as it is; None: the network that the
+            folder describes.
 
     Returns:
         The network in float32 on the CPU, in evaluation mode, and what was said about it.
@@ -114,21 +114,22 @@ def load_image_model(folder: Path, *, encoder: nn.Module | None = None) -> tuple
             hint="Give the folder of a network for images.",
         )
     values = described.get("encoder")
-    is_own = values is None or (isinstance(values, dict) and values.get("kind") == OWN)
-    if encoder is None and is_own:
+    config = read_part(folder, values, lambda given: ImageEncoderConfig(**given))
+    made: ImageEncoder
+    if encoder is not None:
+        made = OwnEncoder(encoder, config)
+    elif config.kind == OWN:
         raise UsageError(
             "holds the weights of a network of your own",
             where=str(folder),
-            hint="Open it from Python, with the module that they belong to: "
+            hint="From Python, give the module that they belong to: "
             "textssl.image_features.open_image_model(path, encoder=module)",
         )
-    if encoder is None:
-        encoder = read_part(folder, values, lambda given: empty_image_encoder(ImageEncoderConfig(**given)))
-    load_state(folder / WEIGHTS, encoder)
-    if is_own and values is not None:
-        encoder = OwnEncoder(encoder, read_part(folder, values, lambda given: ImageEncoderConfig(**given)))
+    else:
+        made = read_part(folder, values, lambda _: empty_image_encoder(config))
+    load_state(folder / WEIGHTS, made.saved)
     about = described.get("about")
-    return encoder.eval(), about if isinstance(about, dict) else {}
+    return made.eval(), about if isinstance(about, dict) else {}
 
 
 def read_part(folder: Path, values: Any, make: Callable[[dict[str, Any]], Any]) -> Any:

@@ -74,6 +74,16 @@ class ImageEncoder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         """Features (B, F) of images (B, C, H, W), floating and standardised."""
         raise NotImplementedError
 
+    @property
+    def title(self) -> str:
+        """What kind it is, for people."""
+        return f"{self.config.kind}, width {self.config.width}, depth {self.config.depth}"
+
+    @property
+    def saved(self) -> nn.Module:
+        """The module whose weights stand in a saved folder, by its names."""
+        return self
+
     def deviation(self, name: str, parameter: Tensor) -> float:
         """Of the normal numbers that a parameter begins with."""
         return usual_deviation(name, parameter)

@@ -6,6 +6,8 @@ rows, W columns, F features.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, distributed, nn
 
@@ -17,10 +19,10 @@ MEASURED_IMAGES = 2
 
 
 class OwnEncoder(ImageEncoder):
-    """An encoder around a module; it keeps the weights that the module has.
+    """An encoder around a copy of a module, with the weights that the module has; the module stays as it is.
 
     Args:
-        network: features (B, F), floating, of images (B, C, H, W), float32 and standardised; on the CPU.
+        network: features (B, F), floating, of images (B, C, H, W), float32 and standardised.
         config: of kind "own"; channels and image_size say what the module is given.
 
     Raises:
@@ -29,9 +31,20 @@ class OwnEncoder(ImageEncoder):
     """
 
     def __init__(self, network: nn.Module, config: ImageEncoderConfig) -> None:
+        network = copy.deepcopy(network).cpu()
         super().__init__(config, _feature_width(network, config))
         self.network = network
         _refuse_lonely_norms(network)
+
+    @property
+    def title(self) -> str:
+        """The class of the module."""
+        return f"{type(self.network).__name__} of your own"
+
+    @property
+    def saved(self) -> nn.Module:
+        """The module, so that its file opens in it as it is."""
+        return self.network
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (B, F) of images (B, C, H, W)."""

@@ -67,28 +67,6 @@ class ImageConfig:
         )
 
 
-def check_own(config: ImageConfig, network: object | None) -> None:
-    """Refuse "own" without a network, and sizes that a network of one's own has already.
-
-    Args:
-        config: the options.
-        network: what was given from Python, or None.
-
-    Raises:
-        UsageError: as said.
-    """
-    from textssl.models.base_images import OWN
-
-    if network is None and config.encoder == OWN:
-        raise UsageError(
-            f"encoder {OWN} stands for a network that is given from Python",
-            hint="textssl.commands.train.train(..., encoder=module); from the command line: small_cnn, resnet or vit.",
-        )
-    given = [name for name in ("width", "depth", "stem", "patch") if getattr(config, name) is not None]
-    if network is not None and given:
-        raise UsageError(f"{' and '.join(given)} would do nothing: the encoder is your own", hint="Leave it out.")
-
-
 def require_batch(config: ImageConfig, num_images: int, *, name: str) -> None:
     """Refuse a batch that is larger than the images.
 

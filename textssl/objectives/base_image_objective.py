@@ -12,7 +12,6 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -128,22 +127,23 @@ class ImageObjective(GradientHooks, ABC, Generic[ConfigT, BatchT]):
         """The images that gauges look at, evenly spread over the set."""
         return spread_rows(self.images.num_images, self.config.gauge_images)
 
-    @cached_property
-    def knn_numbers(self) -> NDArray[np.int64]:
-        """The labelled images whose neighbours vote, evenly spread over the set.
+    @functools.cached_property
+    def voters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Some of the labelled images, evenly spread over them, and their labels, for the vote of neighbours.
 
         Raises:
             UsageError: there are none, or one only.
         """
         labels = self.images.labels
         labelled = np.zeros(0, np.int64) if labels is None else np.flatnonzero(labels > NO_LABEL)
-        if len(labelled) < 2:
+        if labels is None or len(labelled) < 2:
             raise UsageError(
                 f"knn_images needs labelled images, and {len(labelled) or 'none'} of them has a label",
                 where=self.images.name,
                 hint="Give --labels or a folder with a sub-folder for each label, or leave --knn-images out.",
             )
-        return labelled[spread_rows(len(labelled), max(2, self.config.knn_images))]
+        numbers = labelled[spread_rows(len(labelled), max(2, self.config.knn_images))]
+        return numbers, labels[numbers]
 
     @abstractmethod
     def parts(self, encoder: ImageEncoder) -> Mapping[str, nn.Module]:
@@ -229,9 +229,10 @@ class ImageObjective(GradientHooks, ABC, Generic[ConfigT, BatchT]):
         features_NF, vectors_ND = self.encoded(model, self.gauge_numbers, device)
         self._most_rank = min(vectors_ND.shape)
         found = spread_gauges(vectors_ND, of=self.gauged) | {"feature_rank": effective_rank(features_NF)}
-        if self.config.knn_images and self.images.labels is not None:
-            features_NF, _ = self.encoded(model, self.knn_numbers, device)
-            found["knn"] = accuracy_among_others(features_NF, self.images.labels[self.knn_numbers])
+        if self.config.knn_images:
+            numbers, labels = self.voters
+            features_NF = self.features(model, numbers, device).float().cpu().numpy()
+            found["knn"] = accuracy_among_others(features_NF, labels)
         return found
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
@@ -242,6 +243,12 @@ class ImageObjective(GradientHooks, ABC, Generic[ConfigT, BatchT]):
         self, model: MethodModel, numbers: NDArray[np.int64], device: torch.device
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features (N, F) and vectors (N, D) of some images as they are."""
+        features_NF = self.features(model, numbers, device)
+        vectors_ND = self.project(model, features_NF)
+        return features_NF.float().cpu().numpy(), vectors_ND.float().cpu().numpy()
+
+    def features(self, model: MethodModel, numbers: NDArray[np.int64], device: torch.device) -> Tensor:
+        """Features (N, F) of some images as they are, on the device."""
         import torch
 
         from textssl.vision.views import plain_views
@@ -249,11 +256,8 @@ class ImageObjective(GradientHooks, ABC, Generic[ConfigT, BatchT]):
         found = []
         for start in range(0, len(numbers), ENCODED_AT_ONCE):
             pixels = torch.from_numpy(self.images.take(numbers[start : start + ENCODED_AT_ONCE])).to(device)
-            plain = plain_views(pixels, size=self.encoder.image_size, **self.normalisation)
-            features_BF = model.encoder(plain)
-            found.append((features_BF.float().cpu(), self.project(model, features_BF).float().cpu()))
-        features, vectors = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
-        return features, vectors
+            found.append(model.encoder(plain_views(pixels, size=self.encoder.image_size, **self.normalisation)))
+        return torch.cat(found)
 
     @property
     def normalisation(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textssl.errors import UsageError
 from textssl.objectives.base import GradientParts, Setting, Start
-from textssl.objectives.base_image_config import ImageConfig, check_own, require_batch
+from textssl.objectives.base_image_config import ImageConfig, require_batch
 from textssl.objectives.base_image_objective import ImageObjective
 from textssl.text.packing import split_documents
 from textssl.vision.images import ImageSet, ImageSource, image_set
@@ -59,7 +59,7 @@ class ImageRun:
             images, config, setting, self.encoder.config, training=training, validation=validation
         )
         if config.knn_images:
-            self.objective.knn_numbers  # noqa: B018  (checks that there are labels, before training)
+            self.objective.voters  # noqa: B018  (checks that there are labels, before training)
 
     @cached_property
     def model(self) -> MethodModel:
@@ -77,16 +77,12 @@ class ImageRun:
         return [*lines, *self.objective.describe(), *self._describe_model(), self._describe_steps()]
 
     def _describe_model(self) -> list[str]:
-        from textssl.models.base_own_encoder import OwnEncoder
         from textssl.objectives.base_cost import memory_bytes_per_image
 
-        config, encoder = self.encoder.config, self.encoder
+        encoder = self.encoder
         own, everything = (_count(model) for model in (encoder, self.model))
-        sizes = f"{config.kind}, width {config.width}, depth {config.depth}"
-        if isinstance(encoder, OwnEncoder):
-            sizes = f"{type(encoder.network).__name__} of your own"
-        kind = f"{sizes}: {own:,} parameters"
-        lines = [f"{kind}, {encoder.feature_width:,} features; {everything:,} with {_listed(self.model.part_names)}"]
+        kind = f"{encoder.title}: {own:,} parameters, {encoder.feature_width:,} features"
+        lines = [f"{kind}; {everything:,} with {_listed(self.model.part_names)}"]
         if self._start is not None and self.setting.start is not None:
             lines.append(f"its weights are those of {self.setting.start.source}; options of its size do not count")
         views = self.objective.views_per_image
@@ -176,7 +172,7 @@ def new_encoder(images: ImageSet, config: ImageConfig, setting: Setting) -> Imag
     from textssl.models.base_images import image_encoder_config, make_image_encoder
     from textssl.models.base_own_encoder import OwnEncoder
 
-    check_own(config, setting.encoder)
+    _check_own(config, setting.encoder)
     mean_C, std_C = images.channel_statistics()
     shape = image_encoder_config(
         config.encoder,
@@ -227,6 +223,20 @@ def describe_images(images: ImageSet) -> str:
     channels = f"{images.channels} channel{'s' if images.channels > 1 else ''} of {bits} bits"
     labelled = f", {len(images.label_names)} labels" if images.label_names else ""
     return f"{images.name}: {images.num_images:,} images of {images.width} x {images.height}, {channels}{labelled}"
+
+
+def _check_own(config: ImageConfig, network: Any | None) -> None:
+    """Refuse "own" without a network, and sizes that a network of one's own has already."""
+    from textssl.models.base_images import OWN
+
+    if network is None and config.encoder == OWN:
+        raise UsageError(
+            f"encoder {OWN} stands for a network that is given from Python",
+            hint="textssl.commands.train.train(..., encoder=module); from the command line: small_cnn, resnet or vit.",
+        )
+    given = [name for name in ("width", "depth", "stem", "patch") if getattr(config, name) is not None]
+    if network is not None and given:
+        raise UsageError(f"{' and '.join(given)} would do nothing: the encoder is your own", hint="Leave it out.")
 
 
 def _count(model: Any) -> int:
