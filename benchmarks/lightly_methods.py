@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from lightly.models.utils import batch_shuffle, batch_unshuffle, deactivate_requ
 OPTIONS: dict[str, dict[str, Any]] = {
     "simclr": {"temperature": 0.5, "hidden": 128, "out": 128},
     "moco": {"temperature": 0.2, "hidden": 128, "out": 128, "queue": 4096, "momentum": 0.99},
-    "byol": {"hidden": 512, "out": 128, "momentum": 0.97},
+    "byol": {"hidden": 512, "out": 128, "momentum": 0.9},
     "simsiam": {"hidden": 512, "out": 512, "predictor_hidden": 128},
     "swav": {"temperature": 0.1, "hidden": 512, "out": 128, "prototypes": 128, "epsilon": 0.05, "frozen_steps": 0},
 }
@@ -48,7 +49,7 @@ class SmallCNN(nn.Module):
         return images.mean((2, 3))
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """An encoder and a loss of two views.
 
     Args:
@@ -61,13 +62,13 @@ class Method(nn.Module):
         self.encoder, self.options = encoder, options
         self.build(encoder.feature_width, options["hidden"], options["out"])
 
+    @abstractmethod
     def build(self, features: int, hidden: int, out: int) -> None:
         """Make what stands behind the encoder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, views: list[Tensor], step: int, num_steps: int) -> Tensor:
         """The mean loss of a batch."""
-        raise NotImplementedError
 
     def momentum(self, progress: float) -> float:
         """Rises to 1 along half a cosine wave."""

@@ -120,8 +120,9 @@ def ratios(theirs: Sequence[float], ours: Sequence[float]) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Processor, cores, memory and system; nothing that names the machine."""
-    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    models = [line.partition(":")[2].strip() for line in cpu if line.startswith("model name")]
+    cpu = Path("/proc/cpuinfo")  # Linux alone has it
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": models[0] if models else platform.processor(),

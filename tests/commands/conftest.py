@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import textssl.numba_cache  # noqa: F401  (keeps compiled kernels where they are while tests move TEXTSSL_CACHE)
+from tests.objectives.topics import documents
 from textssl.cli import main
 
 COUNTRIES = (("france", "paris"), ("italy", "rome"), ("spain", "madrid"), ("japan", "tokyo"), ("russia", "moscow"))
@@ -37,6 +38,14 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
         return Finished(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """The small corpus as a file, a document a line."""
+    path = tmp_path / "c.txt"
+    path.write_text("".join(" ".join(words) + "\n" for words in documents()))
+    return path
 
 
 def country_vectors() -> tuple[list[str], np.ndarray]:

@@ -13,6 +13,8 @@ WORDS_PER_TOPIC = 16
 TOPICS = tuple(tuple(f"{topic}{number}" for number in range(WORDS_PER_TOPIC)) for topic in ("sea", "sky"))
 SMALL = {"dim": 16, "window": 3, "subsample": 0, "min_count": 1, "epochs": 4, "threads": 1, "engine": "cpu"}
 """Options under which the corpus is learnt in no time."""
+FLAGS = "--dim 16 --window 3 --subsample 0 --min-count 1 --epochs 4 --threads 1"
+"""The same on the command line."""
 
 
 def documents(number: int = 600, words: int = 12, seed: int = 0) -> list[list[str]]:
@@ -34,3 +36,8 @@ def topic_gap(embeddings: Embeddings) -> float:
     size = WORDS_PER_TOPIC
     within = [(part @ part.T).sum() - size for part in (sea, sky)]
     return float(sum(within) / (2 * size * (size - 1)) - (sea @ sky.T).mean())
+
+
+def model_bytes(folder: Path) -> bytes:
+    """The vectors of a run, as they are saved."""
+    return (folder / "model" / "model.safetensors").read_bytes()

@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from textssl.errors import TextsslError
 from textssl.randomness import Purpose, random_bits, stream_key, uniform
 from textssl.run_folder import RunFolder
+from textssl.training import budget, trainer
 from textssl.training.progress import PlainProgress, SilentProgress
 from textssl.training.task import StepResult
 from textssl.training.trainer import Trainer, TrainerConfig, TrainSummary
@@ -108,3 +110,25 @@ if __name__ == "__main__":
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     print(task.weights.tobytes().hex())
+
+
+class Clock:
+    """A clock that only steps move."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(trainer.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(budget.time, "monotonic", lambda: self.now)
+
+
+class TimedTask(SmallTask):
+    """Every step takes the same time on the clock."""
+
+    def __init__(self, clock, step_s, **options):
+        super().__init__(**options)
+        self.clock = clock
+        self.step_s = step_s
+
+    def step(self, index):
+        self.clock.now += self.step_s
+        return super().step(index)

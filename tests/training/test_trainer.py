@@ -13,19 +13,11 @@ import time
 import pytest
 
 from tests.faults import sweep
-from tests.training.small_task import SmallTask, records, train
+from tests.training.small_task import Clock, SmallTask, TimedTask, records, train
 from textssl.errors import DivergedError, Interrupted, ResourceError, TextsslError, UsageError
 from textssl.run_folder import RunFolder
-from textssl.training import budget, trainer
+from textssl.training import trainer
 from textssl.training.trainer import TrainerConfig
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    """Folder, task and summary of a run that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    task = SmallTask()
-    return folder, task, train(folder, task)
 
 
 class StopAt(SmallTask):
@@ -205,114 +197,6 @@ def test_max_steps_ends_the_run_and_the_decay(tmp_path):
 def test_evaluation_comes_after_epochs_and_at_the_end(tmp_path):
     train(tmp_path, SmallTask(), max_steps=10)
     assert [record["step"] for record in records(tmp_path) if record["kind"] == "evaluation"] == [8, 10]
-
-
-class Clock:
-    """A clock that only steps move."""
-
-    def __init__(self, monkeypatch):
-        self.now = 1000.0
-        monkeypatch.setattr(trainer.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(budget.time, "monotonic", lambda: self.now)
-
-
-class TimedTask(SmallTask):
-    """Every step takes the same time on the clock."""
-
-    def __init__(self, clock, step_s, **options):
-        super().__init__(**options)
-        self.clock = clock
-        self.step_s = step_s
-
-    def step(self, index):
-        self.clock.now += self.step_s
-        return super().step(index)
-
-
-def test_minutes_fix_the_decay_before_the_first_step(tmp_path, monkeypatch):
-    clock = Clock(monkeypatch)
-    task = TimedTask(clock, 1.0, num_steps=1000)
-    summary = train(tmp_path, task, max_minutes=2.0)
-    # 5 % of 120 s: 6 steps are measured; 95 % of the other 114 s: 108 steps
-    assert task.decays == [108]
-    assert task.steps_made == [*range(6), *range(108)]
-    assert (summary.steps, summary.ended_by) == (108, "max_minutes")
-    assert summary.elapsed_s == pytest.approx(114.0)
-
-
-def test_run_of_minutes_equals_a_run_of_as_many_steps(tmp_path, monkeypatch):
-    task = TimedTask(Clock(monkeypatch), 1.0, num_steps=1000)
-    train(tmp_path / "minutes", task, max_minutes=2.0)
-    other = SmallTask(num_steps=1000)
-    train(tmp_path / "steps", other, max_steps=108)
-    assert task.weights.tobytes() == other.weights.tobytes()
-    assert records(tmp_path / "minutes") == records(tmp_path / "steps")
-
-
-def test_minutes_add_up_over_restarts(tmp_path, monkeypatch):
-    clock = Clock(monkeypatch)
-
-    class Stopping(TimedTask):
-        def step(self, index):
-            if len(self.steps_made) == 40:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().step(index)
-
-    restarts = 0
-    while True:
-        clock.now += 5000.0  # time between the sessions does not count
-        task = Stopping(clock, 1.0, num_steps=1000)
-        try:
-            summary = train(tmp_path, task, max_minutes=2.0)
-            break
-        except Interrupted as error:
-            assert error.exit_code == 143
-            restarts += 1
-            assert task.decay_steps == 108
-    assert restarts == 2
-    assert summary.steps == 108
-    assert summary.elapsed_s == pytest.approx(114.0)
-
-
-def test_minutes_end_a_run_that_became_slower(tmp_path, monkeypatch):
-    class Slowing(TimedTask):
-        def step(self, index):
-            self.step_s = 1.0 if len(self.steps_made) < 30 else 4.0
-            return super().step(index)
-
-    summary = train(tmp_path, Slowing(Clock(monkeypatch), 1.0, num_steps=1000), max_minutes=2.0)
-    assert summary.ended_by == "max_minutes"
-    assert 120.0 <= summary.elapsed_s <= 124.0
-    assert summary.steps < 108
-
-
-def test_minutes_that_are_enough_for_all_epochs_change_nothing(tmp_path, monkeypatch, uninterrupted):
-    task = TimedTask(Clock(monkeypatch), 1.0)
-    summary = train(tmp_path, task, max_minutes=10.0)
-    assert summary.ended_by == "epochs"
-    assert task.weights.tobytes() == uninterrupted[1].weights.tobytes()
-
-
-def test_stop_while_measuring_leaves_a_run_that_measures_again(tmp_path, monkeypatch):
-    clock = Clock(monkeypatch)
-
-    class Stopping(TimedTask):
-        def step(self, index):
-            if len(self.steps_made) == 3:
-                os.kill(os.getpid(), signal.SIGINT)
-            return super().step(index)
-
-    with pytest.raises(Interrupted):
-        train(tmp_path, Stopping(clock, 1.0, num_steps=1000), max_minutes=2.0)
-    task = TimedTask(clock, 1.0, num_steps=1000)
-    assert train(tmp_path, task, max_minutes=2.0).steps == 108
-
-
-def test_budget_shorter_than_one_step_makes_one(tmp_path, monkeypatch):
-    task = TimedTask(Clock(monkeypatch), 100.0, num_steps=1000)
-    summary = train(tmp_path, task, max_minutes=10.0)
-    assert task.decays == [3]
-    assert summary.steps == 3
 
 
 @pytest.mark.parametrize("total", [float("nan"), float("inf"), 1.0])

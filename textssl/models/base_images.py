@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -54,7 +55,7 @@ class ImageEncoderConfig:
             raise UsageError(f"std must be above 0 for every channel, got {', '.join(map(str, self.std))}")
 
 
-class ImageEncoder(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
+class ImageEncoder(nn.Module, ABC):  # type: ignore[misc]  # torch is not followed by mypy here
     """A network that makes F features of an image; a member of this folder derives from it.
 
     Args:
@@ -70,9 +71,9 @@ class ImageEncoder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         self.config = config
         self.feature_width = feature_width
 
+    @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Features (B, F) of images (B, C, H, W), floating and standardised."""
-        raise NotImplementedError
 
     @property
     def title(self) -> str:
