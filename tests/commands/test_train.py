@@ -234,7 +234,8 @@ def test_minutes_are_a_budget(tmp_path):
     assert 0.5 < summary.elapsed_s < 3
     assert 10 < summary.steps < 100_000
     records = [record for record in RunFolder.view(result.run).read_metrics() if record["kind"] == "train"]
-    assert records[-1]["learning_rate"] < 0.05 * 0.3, "the learning rate falls to its end within the budget"
+    rates = [record["learning_rate"] for record in records]  # how far they fall: test_trainer_minutes, by its own clock
+    assert rates[-1] == min(rates) < 0.05
     assert topic_gap(Embeddings.load(result.run)) > 0.6
 
 

@@ -232,7 +232,7 @@ def _check_own(config: ImageConfig, network: Any | None) -> None:
     if network is None and config.encoder == OWN:
         raise UsageError(
             f"encoder {OWN} stands for a network that is given from Python",
-            hint="textssl.commands.train.train(..., encoder=module); from the command line: small_cnn, resnet or vit.",
+            hint="textssl.train(..., encoder=module); from the command line: small_cnn, resnet or vit.",
         )
     given = [name for name in ("width", "depth", "stem", "patch") if getattr(config, name) is not None]
     if network is not None and given:
