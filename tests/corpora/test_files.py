@@ -168,7 +168,7 @@ def test_binary_file_is_named_for_what_it_looks_like(tmp_path, looks_like):
         assert list(corpora.load(tmp_path / "corpus.txt", encoding=encoding)) == ["ab cd"]
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")], ids=["no bytes", "gzip of no bytes"])
 def test_file_that_is_empty_is_an_error(tmp_path, content):
     match = r"the file holds nothing" if content else r"the file is empty \(0 bytes\)"
     assert fails(write(tmp_path, "corpus.txt", content), match).hint == "give a file with at least one word"
