@@ -54,7 +54,8 @@ def _parity(results: Results) -> str:
     result = results.get("vision_parity")
     if result is None:
         return ""
-    keys = ("value", "gradient", "our_rounding", "their_rounding")
+    differences = [f"{part}_{precision}" for precision in ("float64", "float32") for part in ("value", "gradient")]
+    keys = (*differences, "our_rounding", "their_rounding")
     rows = [[name, *(f"{case[key]:.1e}" for key in keys)] for name, case in result["cases"].items()]
     libraries = ", ".join(f"{name} {version}" for name, version in result["libraries"].items())
     return (

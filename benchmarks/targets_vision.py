@@ -47,6 +47,11 @@ def _above(names: tuple[str, ...], other: str, score: str) -> Callable[[Results]
     return least
 
 
+def _parity(precision: str) -> Callable[[Results], float | None]:
+    """The largest difference of values and gradients from the libraries, in millionths."""
+    return lambda results: float(results["vision_parity"]["largest"][precision]) * 1e6
+
+
 def _gpu_images(results: Results) -> float | None:
     cases = results["gpu"]["cases"]
     names = ("simclr_resnet18", "simclr_resnet18_compiled")
@@ -67,8 +72,11 @@ VISION_TARGETS: tuple[tuple[str, str, str, Callable[[float], bool], Callable[[Re
             ("albumentations", " with albumentations' views", "1", 1.0),
         )
     ),
-    ("losses for images, largest difference from the libraries, 1e-6", "1", "{:.1f}", lambda value: value <= 1,
-     lambda results: results["vision_parity"]["largest"] * 1e6),
+    *(
+        (f"losses for images, largest difference from the libraries in {precision}, 1e-6", "1", "{:.2g}",
+         lambda value: value <= 1, _parity(precision))
+        for precision in ("float64", "float32")
+    ),
     ("k-NN, the worst method that lightly has, points above it and the seed spread", "0", "{:+.1f}", _at_least(0),
      _lead(KNN)),
     ("linear probe, likewise", "0", "{:+.1f}", _at_least(0), _lead(PROBE)),

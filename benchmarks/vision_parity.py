@@ -2,8 +2,9 @@
 
     PYTHONPATH=CHECKOUT PEER_PYTHON -m benchmarks.vision_parity
 
-For a Python that has those libraries; of textssl it needs the losses alone. Every case has random inputs in float32 of
-several sizes; a difference is that of the values, and the largest of a gradient over the largest of that gradient.
+For a Python that has those libraries; of textssl it needs the losses alone. Every case has random inputs of several
+sizes; a difference is that of the values, and the largest of a gradient over the largest of that gradient. In float64
+they show whether the formulas are the same; in float32 the rounding of both comes in.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ SHAPES = ((8, 16), (64, 128), (128, 32))
 QUEUE, OUTPUTS = 512, 48
 LIBRARIES = ("torch", "lightly", "pytorch-metric-learning")
 PROTOCOL = (
-    "Mean losses and their gradients with regard to all inputs that have one, float32, the largest of three shapes; "
-    "values relative to a loss above 1, gradients to the largest number of the peer's; rounding: how far a gradient is "
-    "from ours in float64."
+    "Mean losses and their gradients with regard to all inputs that have one, the largest of three shapes; values "
+    "relative to a loss above 1, gradients to the largest number of the peer's; both sides in float64, then both in "
+    "float32; rounding: how far a gradient in float32 is from the same side's in float64."
 )
 
 Case = tuple[str, Callable[[int, int], Sequence[Any]], Callable[..., Any], Callable[..., Any]]
@@ -41,7 +42,10 @@ def main() -> None:
     for name, inputs, ours, theirs in cases():
         found[name] = compared(inputs, ours, theirs)
         say(f"  {name}: {found[name]}")
-    largest = max(max(each["value"], each["gradient"]) for each in found.values())
+    largest = {
+        precision: max(each[f"{part}_{precision}"] for each in found.values() for part in ("value", "gradient"))
+        for precision in ("float64", "float32")
+    }
     write_result("vision_parity", arguments.results, protocol=PROTOCOL, largest=largest, cases=found,
                  libraries={name: metadata.version(name) for name in LIBRARIES})  # fmt: skip
 
@@ -49,23 +53,38 @@ def main() -> None:
 def compared(
     inputs: Callable[[int, int], Sequence[Any]], ours: Callable[..., Any], theirs: Callable[..., Any]
 ) -> dict[str, float]:
-    """The largest differences of values and gradients; and each one's gradients from ours in float64."""
-    found = dict.fromkeys(("value", "gradient", "our_rounding", "their_rounding"), 0.0)
+    """The largest differences of values and gradients in both precisions, and how far each side rounds."""
+    largest: dict[str, float] = {}
     for number, (rows, width) in enumerate(SHAPES):
         torch.manual_seed(number)
         given = inputs(rows, width)
-        exact = _with_gradients(ours, [part.detach().double().requires_grad_(part.requires_grad) for part in given])
-        our, their = _with_gradients(ours, given), _with_gradients(theirs, given)
-        value = float((our[0] - their[0]).abs() / their[0].abs().clamp(min=1))
-        pairs = {"gradient": (our, their), "our_rounding": (our, exact), "their_rounding": (their, exact)}
-        apart = {name: max(map(_apart, one[1:], other[1:])) for name, (one, other) in pairs.items()}
-        found = {name: max(found[name], {"value": value, **apart}[name]) for name in found}
-    return found
+        exactly = [part.detach().double().requires_grad_(part.requires_grad) for part in given]
+        our, their, our_exact, their_exact = (
+            _with_gradients(loss, parts) for parts in (given, exactly) for loss in (ours, theirs)
+        )
+        found = {
+            "value_float64": _value_apart(our_exact, their_exact),
+            "gradient_float64": _gradients_apart(our_exact, their_exact),
+            "value_float32": _value_apart(our, their),
+            "gradient_float32": _gradients_apart(our, their),
+            "our_rounding": _gradients_apart(our, our_exact),
+            "their_rounding": _gradients_apart(their, their_exact),
+        }
+        largest = {name: max(largest.get(name, 0.0), value) for name, value in found.items()}
+    return largest
 
 
 def _with_gradients(loss: Callable[..., Any], given: Sequence[Any]) -> list[Any]:
     total = loss(*given)
     return [total.detach(), *torch.autograd.grad(total, [part for part in given if part.requires_grad])]
+
+
+def _value_apart(one: Sequence[Any], other: Sequence[Any]) -> float:
+    return float((one[0] - other[0]).abs() / other[0].abs().clamp(min=1))
+
+
+def _gradients_apart(one: Sequence[Any], other: Sequence[Any]) -> float:
+    return max(map(_apart, one[1:], other[1:]))
 
 
 def _apart(one: Any, other: Any) -> float:
@@ -117,7 +136,7 @@ def _of_prototypes(lightly_loss: Any) -> list[Case]:
         return (codes * scores).sum() / len(scores)  # the codes have no gradient: their products with scores do
 
     def dino(*views: Any) -> Any:
-        criterion = lightly_loss.DINOLoss(OUTPUTS)
+        criterion = lightly_loss.DINOLoss(OUTPUTS).to(views[0].dtype)
         criterion.center.copy_(centre)
         return criterion(list(views[2:]), list(views[:2]))
 

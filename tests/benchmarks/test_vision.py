@@ -170,17 +170,21 @@ def test_tables_and_targets_of_images():
             "textssl moco": scores(0.7), "textssl triplet": scores(0.6), "raw pixels": scores(0.75),
         },
     }  # fmt: skip
-    parity = {**RECORD, "largest": 6e-7, "libraries": {"torch": "2"}, "cases": {}}
-    parity["cases"]["a"] = {"value": 2e-7, "gradient": 6e-7, "our_rounding": 4e-7, "their_rounding": 5e-7}
+    parity = {**RECORD, "largest": {"float64": 1e-15, "float32": 6e-7}, "libraries": {"torch": "2"}, "cases": {}}
+    parity["cases"]["a"] = {
+        "value_float64": 1e-16, "gradient_float64": 1e-15, "value_float32": 2e-7, "gradient_float32": 6e-7,
+        "our_rounding": 4e-7, "their_rounding": 5e-7,
+    }  # fmt: skip
     results = {"vision_speed_gray": speed, "vision_quality": quality, "vision_parity": parity}
     assert "| lightly | 1,000 | 4.00 |" in TABLES["vision_speed_gray"](results)
     assert "| lightly | 1,000 | 50.0 |" in TABLES["vision_speed_gray"](results)
     assert "| textssl simclr | 2 |  | 81.0 ± 1.4 | 81.0 ± 1.4 |  |  |  |" in TABLES["vision_quality"](results)
-    assert "| a | 2.0e-07 | 6.0e-07 | 4.0e-07 | 5.0e-07 |" in TABLES["vision_parity"](results)
+    assert "| a | 1.0e-16 | 1.0e-15 | 2.0e-07 | 6.0e-07 | 4.0e-07 | 5.0e-07 |" in TABLES["vision_parity"](results)
     rows = {row[0]: row[2:] for row in targets(results)}
     assert rows["SimCLR, gray, images/s over those of lightly"] == ["4.00", "yes"]
     assert rows["SimCLR, gray, images/s over those of lightly with kornia's views"] == ["not measured", ""]
-    assert rows["losses for images, largest difference from the libraries, 1e-6"] == ["0.6", "yes"]
+    parity_rows = [f"losses for images, largest difference from the libraries in float{bits}, 1e-6" for bits in (64, 32)]
+    assert [rows[name] for name in parity_rows] == [["1e-09", "yes"], ["0.6", "yes"]]
     assert rows["k-NN, the worst method that lightly has, points above it and the seed spread"] == ["+0.4", "yes"]
     assert rows["k-NN, the worst contrastive method, points above the untrained network"] == ["+10.0", "yes"]
     assert rows["linear probe, DirectPred, points above a linear predictor that learns"] == ["not measured", ""]
