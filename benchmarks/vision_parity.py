@@ -3,8 +3,7 @@
     PYTHONPATH=CHECKOUT PEER_PYTHON -m benchmarks.vision_parity
 
 For a Python that has those libraries; of textssl it needs the losses alone. Every case has random inputs of several
-sizes; a difference is that of the values, and the largest of a gradient over the largest of that gradient. In float64
-they show whether the formulas are the same; in float32 the rounding of both comes in.
+sizes; a difference is that of the values, and of a gradient the largest over its largest number; float32 rounds, too.
 """
 
 from __future__ import annotations
@@ -59,18 +58,13 @@ def compared(
         torch.manual_seed(number)
         given = inputs(rows, width)
         exactly = [part.detach().double().requires_grad_(part.requires_grad) for part in given]
-        our, their, our_exact, their_exact = (
-            _with_gradients(loss, parts) for parts in (given, exactly) for loss in (ours, theirs)
-        )
-        found = {
-            "value_float64": _value_apart(our_exact, their_exact),
-            "gradient_float64": _gradients_apart(our_exact, their_exact),
-            "value_float32": _value_apart(our, their),
-            "gradient_float32": _gradients_apart(our, their),
-            "our_rounding": _gradients_apart(our, our_exact),
-            "their_rounding": _gradients_apart(their, their_exact),
-        }
-        largest = {name: max(largest.get(name, 0.0), value) for name, value in found.items()}
+        sides = [[_with_gradients(loss, parts) for loss in (ours, theirs)] for parts in (exactly, given)]
+        values = {f"value_float{bits}": _value_apart(*both) for bits, both in zip((64, 32), sides, strict=True)}
+        (our_exact, their_exact), (our, their) = sides
+        pairs = {"gradient_float64": (our_exact, their_exact), "gradient_float32": (our, their),
+                 "our_rounding": (our, our_exact), "their_rounding": (their, their_exact)}  # fmt: skip
+        apart = {name: max(map(_apart, one[1:], other[1:])) for name, (one, other) in pairs.items()}
+        largest = {name: max(largest.get(name, 0.0), value) for name, value in {**values, **apart}.items()}
     return largest
 
 
@@ -83,13 +77,8 @@ def _value_apart(one: Sequence[Any], other: Sequence[Any]) -> float:
     return float((one[0] - other[0]).abs() / other[0].abs().clamp(min=1))
 
 
-def _gradients_apart(one: Sequence[Any], other: Sequence[Any]) -> float:
-    return max(map(_apart, one[1:], other[1:]))
-
-
 def _apart(one: Any, other: Any) -> float:
-    found = float((one - other).abs().max() / other.abs().max())
-    if not math.isfinite(found):
+    if not math.isfinite(found := float((one - other).abs().max() / other.abs().max())):
         raise SystemExit("a gradient is 0 or not finite: the case compares nothing")
     return found
 
