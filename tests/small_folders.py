@@ -1,7 +1,15 @@
 """What tests commit: a folder of two files."""
 
-def writer(content=b"new content", name="a.bin"):
-    def write(folder):
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+def writer(content: bytes = b"new content", name: str = "a.bin") -> Callable[[Path], None]:
+    """What fills a folder with a file, and one in a folder inside."""
+
+    def write(folder: Path) -> None:
         with (folder / name).open("wb", buffering=0) as file:
             file.write(content)
         (folder / "deep").mkdir()

@@ -20,11 +20,11 @@ SOURCES = sorted([*(ROOT / "textssl").rglob("*.py"), *(ROOT / "corpora").rglob("
 FLOORS: list[list[set[str]]] = [
     [
         {"errors", "loss_sum", "randomness", "registry", "disk", "storage", "toml", "config", "run_folder"}
-        | {"words", "word_bytes", "word_lookup", "tensor_file", "numba_cache"}
+        | {"words", "word_bytes", "word_lookup", "tensor_file", "numba_cache", "neighbours"}
     ],
     [{"text"}, {"vision"}],
     [
-        {"embeddings", "embeddings_folder", "neighbours", "word_vectors", "ngram_table", "model2vec_layout"}
+        {"embeddings", "embeddings_folder", "word_vectors", "ngram_table", "model2vec_layout"}
         | {"vector_files", "formats"}
     ],
     [{"losses"}, {"models"}, {"kernels"}],

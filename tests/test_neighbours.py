@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from textssl import neighbours
-from textssl.neighbours import cosines, nearest_rows, row_norms, top_places, unit
+from textssl.neighbours import cosines, nearest_rows, row_norms, top_places, unit, unit_rows
 
 
 @pytest.mark.parametrize("topn", [0, 1, 10, 300, 5000])
@@ -47,3 +47,7 @@ def test_cosines_with_zeros_are_zero() -> None:
     vectors = np.array([[0, 0], [2, 0]], dtype=np.float32)
     assert cosines(vectors, row_norms(vectors), unit([1, 0])).tolist() == [0, 1]
     assert unit([0, 0]).tolist() == [0, 0]
+
+
+def test_unit_rows_leave_zeros() -> None:
+    np.testing.assert_allclose(unit_rows(np.array([[3, 4], [0, 0]], np.float32)), [[0.6, 0.8], [0, 0]])

@@ -42,6 +42,11 @@ def unit(vector: ArrayLike) -> Floats:
     return (exact / length if length > 0 else exact).astype(np.float32)
 
 
+def unit_rows(vectors: Floats) -> Floats:
+    """Every row scaled to length 1, float32 (V, D); rows of zeros stay what they are."""
+    return np.asarray(vectors / safe(row_norms(vectors))[:, None], dtype=np.float32)
+
+
 def cosines(vectors: Floats, norms: Floats, direction: Floats) -> Floats:
     """The cosine of every row with one direction; 0 for rows of zeros.
 

@@ -9,6 +9,19 @@ from tests.training.small_task import Clock, SmallTask, TimedTask, records, trai
 from textssl.errors import Interrupted
 
 
+class StoppedTask(TimedTask):
+    """Steps of a second each; the process gets a signal when so many were made."""
+
+    def __init__(self, clock: Clock, *, after: int, number: signal.Signals) -> None:
+        super().__init__(clock, 1.0, num_steps=1000)
+        self.after, self.number = after, number
+
+    def step(self, index):
+        if len(self.steps_made) == self.after:
+            os.kill(os.getpid(), self.number)
+        return super().step(index)
+
+
 def test_minutes_fix_the_decay_before_the_first_step(tmp_path, monkeypatch):
     clock = Clock(monkeypatch)
     task = TimedTask(clock, 1.0, num_steps=1000)
@@ -32,16 +45,10 @@ def test_run_of_minutes_equals_a_run_of_as_many_steps(tmp_path, monkeypatch):
 def test_minutes_add_up_over_restarts(tmp_path, monkeypatch):
     clock = Clock(monkeypatch)
 
-    class Stopping(TimedTask):
-        def step(self, index):
-            if len(self.steps_made) == 40:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().step(index)
-
     restarts = 0
     while True:
         clock.now += 5000.0  # time between the sessions does not count
-        task = Stopping(clock, 1.0, num_steps=1000)
+        task = StoppedTask(clock, after=40, number=signal.SIGTERM)
         try:
             summary = train(tmp_path, task, max_minutes=2.0)
             break
@@ -76,14 +83,8 @@ def test_minutes_that_are_enough_for_all_epochs_change_nothing(tmp_path, monkeyp
 def test_stop_while_measuring_leaves_a_run_that_measures_again(tmp_path, monkeypatch):
     clock = Clock(monkeypatch)
 
-    class Stopping(TimedTask):
-        def step(self, index):
-            if len(self.steps_made) == 3:
-                os.kill(os.getpid(), signal.SIGINT)
-            return super().step(index)
-
     with pytest.raises(Interrupted):
-        train(tmp_path, Stopping(clock, 1.0, num_steps=1000), max_minutes=2.0)
+        train(tmp_path, StoppedTask(clock, after=3, number=signal.SIGINT), max_minutes=2.0)
     task = TimedTask(clock, 1.0, num_steps=1000)
     assert train(tmp_path, task, max_minutes=2.0).steps == 108
 

@@ -6,18 +6,13 @@ import numpy as np
 import pytest
 
 from textssl.vision import neighbors
-from textssl.vision.neighbors import QUERIES_AT_ONCE, accuracy_among_others, nearest, unit_rows, vote
-
-
-def test_unit_rows_leave_zeros():
-    np.testing.assert_allclose(unit_rows(np.array([[3, 4], [0, 0]], np.float32)), [[0.6, 0.8], [0, 0]])
+from textssl.vision.neighbors import QUERIES_AT_ONCE, accuracy_among_others, nearest, vote
 
 
 def test_nearest_equals_sorting_all_cosines(monkeypatch):
     source = np.random.default_rng(0)
     bank, queries = source.normal(size=(50, 6)).astype(np.float32), source.normal(size=(9, 6)).astype(np.float32)
     monkeypatch.setattr(neighbors, "QUERIES_AT_ONCE", 4)
-    monkeypatch.setattr(neighbors, "BANK_AT_ONCE", 7)
     cosines, numbers = nearest(bank, queries, 12)
     expected = (queries @ bank.T) / np.outer(np.linalg.norm(queries, axis=1), np.linalg.norm(bank, axis=1))
     order = np.argsort(-expected, axis=1)[:, :12]

@@ -67,8 +67,8 @@ def embed_images(
         UsageError: the images are not of the network's kind.
     """
     from textssl.image_features import features_of, open_image_model, projected
+    from textssl.neighbours import unit_rows
     from textssl.training.devices import chosen_device
-    from textssl.vision.neighbors import unit_rows
 
     device = chosen_device(device)
     model = open_image_model(run)

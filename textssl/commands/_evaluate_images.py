@@ -124,7 +124,7 @@ def evaluate_images(
         num_train=len(train),
         num_test=len(test),
         labels=train.names,
-        results=(NearestNeighbors().evaluate(compared, device=device), LinearProbe().evaluate(compared, device=device)),
+        results=(NearestNeighbors().evaluate(compared), LinearProbe().evaluate(compared, device=device)),
         gauges=gauges,
         warnings=tuple(warnings),
         notes=tuple(notes),

@@ -116,7 +116,7 @@ def draw_map_of(
     seed: int = 1,
 ) -> bytes:
     """A map of vectors (N, F) at length 1, by their labels; a PNG."""
-    from textssl.vision.neighbors import unit_rows
+    from textssl.neighbours import unit_rows
 
     units = unit_rows(features)
     if method == "pca":
@@ -143,10 +143,7 @@ def nearest_picture(
     labels = np.full(len(rows), -1, dtype=np.int64) if images.labels is None else images.labels[rows]
     asked = _spread_over_labels(labels)
     count = min(NUM_NEIGHBOURS, len(rows) - 1)
-    found, numbers = nearest(features, features[asked], count + 1)
-    # The image itself is left out, wherever equal images stand before it.
-    order = np.argsort(numbers == np.array(asked)[:, None], axis=1, kind="stable")[:, :count]
-    at, cosines = np.take_along_axis(numbers, order, axis=1), np.take_along_axis(found, order, axis=1)
+    cosines, at = nearest(features, features[asked], count, own_M=np.array(asked))
     names = [images.label_names[label] if label >= 0 else None for label in labels.tolist()]
     shape = (len(asked), count, *images.pixels.shape[1:])
     return draw_nearest(

@@ -31,14 +31,13 @@ class NearestNeighbors(Evaluator):
     greater_is_better = True
 
     def evaluate(  # type: ignore[override]  # each evaluator has arguments of its own
-        self, compared: ComparedVectors, *, settings: Sequence[tuple[int, float]] = SETTINGS, device: str = "cpu"
+        self, compared: ComparedVectors, *, settings: Sequence[tuple[int, float]] = SETTINGS
     ) -> EvaluationResult:
         """Let the neighbours vote.
 
         Args:
             compared: vectors and labels; all training images are the bank.
             settings: numbers of neighbours, each with its temperature; the first is the one that counts.
-            device: where the products are made.
 
         Returns:
             metrics accuracy_k20 and so on of the features, the same of the other vectors with projection_, untrained_
@@ -52,7 +51,7 @@ class NearestNeighbors(Evaluator):
         found = {
             way: {
                 f"accuracy_k{k}": float(np.mean(predicted == compared.test.targets))
-                for (k, _), predicted in zip(settings, voted(compared, vectors, settings, device), strict=True)
+                for (k, _), predicted in zip(settings, voted(compared, vectors, settings), strict=True)
             }
             for way, vectors in compared.ways.items()
         }
@@ -67,7 +66,7 @@ class NearestNeighbors(Evaluator):
 
 
 def voted(
-    compared: ComparedVectors, vectors: Vectors, settings: Sequence[tuple[int, float]], device: str = "cpu"
+    compared: ComparedVectors, vectors: Vectors, settings: Sequence[tuple[int, float]]
 ) -> list[NDArray[np.int64]]:
     """The label that the neighbours of each test image vote for, int64 (M,), for each setting.
 
@@ -75,6 +74,6 @@ def voted(
     """
     num_train, num_labels = len(compared.train), len(compared.train.names)
     most = min(max(k for k, _ in settings), num_train)
-    cosines_MK, numbers_MK = nearest(vectors.train_ND, vectors.test_MD, most, device=device)
+    cosines_MK, numbers_MK = nearest(vectors.train_ND, vectors.test_MD, most)
     labels_MK = compared.train.targets[numbers_MK]
     return [vote(cosines_MK[:, :k], labels_MK[:, :k], num_labels, temperature) for k, temperature in settings]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from textssl.errors import DataError, UsageError
 from textssl.finetuning.encoding import EncodedTexts, batches_by_length, encode_texts
+from textssl.neighbours import unit_rows
 from textssl.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -175,8 +176,7 @@ def embed_texts(
 
         vectors, _ = average_vectors(source, texts)
     if normalise:
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors = np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+        vectors = unit_rows(vectors)
     return vectors
 
 

@@ -8,45 +8,40 @@ Source: Wu et al. 2018 (arXiv 1805.01978), section 3.4; k 20 and temperature 0.0
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from textssl.neighbours import nearest_rows, row_norms, unit_rows
 
 NEIGHBOURS, TEMPERATURE = 20, 0.07
-QUERIES_AT_ONCE, BANK_AT_ONCE = 256, 1 << 16
-
-
-def unit_rows(vectors_ND: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors at length 1; zeros stay zeros."""
-    norms = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    return np.asarray(vectors_ND / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+QUERIES_AT_ONCE = 256
 
 
 def nearest(
-    bank_ND: NDArray[np.float32], queries_MD: NDArray[np.float32], k: int, *, device: str = "cpu"
+    bank_ND: NDArray[np.float32],
+    queries_MD: NDArray[np.float32],
+    k: int,
+    *,
+    own_M: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The K nearest vectors of the bank for each query, the nearest first.
 
     Args:
         bank_ND: of any length above 0.
         queries_MD: likewise.
-        k: 1 to N.
-        device: where the products are made.
+        k: 1 to N, to N - 1 with `own_M`.
+        own_M: where in the bank each query stands itself, which is not found; None: all may be found.
 
     Returns:
         cosines: float32 (M, K); numbers: int64 (M, K), into the bank.
     """
-    import torch
-
-    bank = torch.from_numpy(unit_rows(bank_ND)).to(device)
-    queries = torch.from_numpy(unit_rows(queries_MD)).to(device)
-    found = [_nearest(bank, part, k) for part in queries.split(QUERIES_AT_ONCE)]
-    cosines, numbers = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
-    return cosines, numbers
+    norms_N, found = row_norms(bank_ND), []
+    for begin in range(0, len(queries_MD), QUERIES_AT_ONCE):
+        asked = slice(begin, begin + QUERIES_AT_ONCE)
+        left_out = () if own_M is None else own_M[asked, None].tolist()
+        found.append(nearest_rows(bank_ND, norms_N, unit_rows(queries_MD[asked]), topn=k, left_out=left_out))
+    numbers_MK, cosines_MK = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return cosines_MK, numbers_MK
 
 
 def vote(
@@ -84,27 +79,6 @@ def accuracy_among_others(
         temperature: above 0.
     """
     num = len(vectors_ND)
-    cosines, numbers = nearest(vectors_ND, vectors_ND, min(k + 1, num))
-    is_other = numbers != np.arange(num)[:, None]
-    is_other[is_other.all(axis=1), -1] = False  # as many equal vectors come before the own one
-    cosines_NK, numbers_NK = cosines[is_other].reshape(num, -1), numbers[is_other].reshape(num, -1)
+    cosines_NK, numbers_NK = nearest(vectors_ND, vectors_ND, min(k, num - 1), own_M=np.arange(num))
     voted_N = vote(cosines_NK, labels_N[numbers_NK], int(labels_N.max()) + 1, temperature)
     return float((voted_N == labels_N).mean())
-
-
-def _nearest(bank_ND: Tensor, queries_BD: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Block for block of the bank, keeping the best K of all blocks before."""
-    import torch
-
-    best_BK, numbers_BK = None, None
-    for start in range(0, len(bank_ND), BANK_AT_ONCE):
-        scores = queries_BD @ bank_ND[start : start + BANK_AT_ONCE].T
-        top, at = scores.topk(min(k, scores.shape[1]), dim=1)
-        at = at + start
-        if best_BK is not None:
-            top, at = torch.cat([best_BK, top], dim=1), torch.cat([numbers_BK, at], dim=1)
-            top, order = top.topk(min(k, top.shape[1]), dim=1)
-            at = at.gather(1, order)
-        best_BK, numbers_BK = top, at
-    assert best_BK is not None
-    return best_BK, numbers_BK
