@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import textssl
+from tests.small_language_models import trained
 from textssl.commands.export import export
 from textssl.errors import UsageError
 
@@ -104,3 +105,29 @@ def test_unknown_ending_and_unknown_format_name_the_nearest(run, vectors):
     done = run("export", vectors, "v", "--format", "word2vec_bin")
     assert done.code == 2
     assert "Did you mean 'word2vec_binary'" in done.err
+
+
+def test_a_transformer_becomes_a_hugging_face_folder(run, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    done = run("export", trained("masked_lm"), "hub", "--json")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    opened = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "hub")
+    assert result["num_parameters"] == opened.num_parameters()
+    assert (result["format"], result["dimension"]) == ("hugging_face", 64)
+    names = {path.name for path in (tmp_path / "hub").iterdir()}
+    assert {"README.md", "config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert run("export", trained("masked_lm"), "hub").code == 2, "never replaced unasked"
+    done = run("export", trained("masked_lm"), "hub", "--force")
+    assert f"hub  {opened.num_parameters():,} parameters, " in done.out
+    assert run("export", trained("next_token"), "gpt").code == 0
+    assert (tmp_path / "gpt" / "generation_config.json").is_file()
+
+
+@pytest.mark.parametrize("words", [["lm.bin"], ["lm", "--format", "word2vec_text"]])
+def test_a_transformer_is_no_file_of_vectors(run, tmp_path, words):
+    done = run("export", trained("masked_lm"), *words)
+    assert done.code == 2
+    assert "holds a transformer, which is written as a Hugging Face folder only" in done.err
+    assert "textssl embed" in done.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,10 +1,11 @@
-"""Write word vectors for other programs, or convert a vector file of any size, in bounded memory.
+"""Write a model for other programs: word vectors, a transformer; or convert a vector file, in bounded memory.
 
 Examples:
   textssl export runs/news vectors.bin            word2vec binary
   textssl export runs/news vectors.txt.gz         word2vec text, compressed
   textssl export runs/news news-vectors           a folder: textssl, model2vec
   textssl export GoogleNews.bin google-news       then it opens in no time
+  textssl export runs/lm hf-folder                a Hugging Face folder, for transformers.AutoModel
 """
 
 import tempfile
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from textssl.commands.base import existing, printable, refuse_network_for_images
+from textssl.commands.base import existing, holds_transformer, printable, refuse_network_for_images
 from textssl.disk import make_folder, size_text
 from textssl.errors import UsageError, did_you_mean
 from textssl.storage import TEMPORARY_PREFIX
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from textssl.embeddings import Embeddings
 
-FOLDER = "folder"
+FOLDER, HUGGING_FACE = "folder", "hugging_face"
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,12 @@ class Exported:
 
     Args:
         path: the file or folder.
-        format: its format; "folder" for a vector folder.
-        num_words: words in it.
-        dimension: numbers of each vector.
+        format: its format; "folder" for a vector folder, "hugging_face" for that of a transformer.
+        num_words: words in it, or tokens of a transformer.
+        dimension: numbers of each vector, or the width of a transformer.
         size_bytes: on disk.
         notes: what was left out of a source file, and what is remarkable about it.
+        num_parameters: of a transformer.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class Exported:
     dimension: int
     size_bytes: int
     notes: tuple[str, ...] = ()
+    num_parameters: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """What was written, in JSON's types."""
@@ -56,6 +59,7 @@ class Exported:
             "dimension": self.dimension,
             "size_bytes": self.size_bytes,
             "notes": list(self.notes),
+            **({} if self.num_parameters is None else {"num_parameters": self.num_parameters}),
         }
 
 
@@ -68,7 +72,9 @@ def export(
     encoding: str = "utf-8",
     on_bad: Literal["error", "skip"] = "error",
 ) -> Exported:
-    """Write word vectors for other programs, or convert a vector file.
+    """Write a model for other programs, or convert a vector file.
+
+    A transformer becomes a Hugging Face folder: weights, configuration, tokenizer, model card.
 
     Args:
         run: run folder, vector folder, or vector file of any size.
@@ -94,6 +100,8 @@ def export(
     hint = "Its model folder is for other programs as it is: model.safetensors under the names of torchvision and timm."
     refuse_network_for_images(source, hint=hint)
     target = Path(target)
+    if holds_transformer(source):
+        return _transformer(source, target, format, force=force)
     name = format or format_of(target)
     _known_format(name)
     _refuse_existing(target, force=force, as_folder=name == FOLDER)
@@ -109,10 +117,10 @@ def export(
 
 def show(result: Exported, console: "Console") -> None:
     """Print what was written."""
-    size = size_text(result.size_bytes)
-    console.print(
-        f"{printable(str(result.path))}  {result.num_words:,} words x {result.dimension}, {result.format}, {size}"
-    )
+    what = f"{result.num_words:,} words x {result.dimension}, {result.format}"
+    if result.num_parameters is not None:
+        what = f"{result.num_parameters:,} parameters, {result.num_words:,} tokens x {result.dimension}, Hugging Face"
+    console.print(f"{printable(str(result.path))}  {what}, {size_text(result.size_bytes)}")
     for note in result.notes:
         console.print(printable(note))
 
@@ -168,8 +176,29 @@ def _to_folder(source: Path, target: Path, options: Any, *, force: bool) -> Expo
     else:
         notes = tuple(convert(source, target, options, replace=force).lines()[1:])
     written = Embeddings.load(target)
-    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-    return Exported(target, FOLDER, len(written), written.vector_size, size, notes)
+    return Exported(target, FOLDER, len(written), written.vector_size, _size_of(target), notes)
+
+
+def _transformer(source: Path, target: Path, format: str | None, *, force: bool) -> Exported:
+    """A Hugging Face folder; no other format has room for a transformer."""
+    from textssl.interop.hugging_face import export_folder
+    from textssl.models.base_folder import load_model
+
+    if format not in (None, FOLDER) or (format is None and format_of(target) != FOLDER):
+        raise UsageError(
+            "holds a transformer, which is written as a Hugging Face folder only",
+            where=str(source),
+            hint="Name a folder as target; one vector for each text: textssl embed RUN texts.txt --out vectors.npy",
+        )
+    _refuse_existing(target, force=force, as_folder=True)
+    model, tokenizer = load_model(export_folder(source, target, replace=force))
+    num = sum(parameter.numel() for parameter in model.parameters())
+    width, size = model.config.width, _size_of(target)
+    return Exported(target, HUGGING_FACE, tokenizer.vocabulary_size, width, size, num_parameters=num)
+
+
+def _size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 @contextmanager
