@@ -50,6 +50,13 @@ def test_train_writes_a_run(train_line, tmp_path):
     assert topic_gap(Embeddings.load(run.path)) > 0.6
 
 
+def test_subsampling_that_leaves_hardly_a_word_is_told(run, corpus):
+    line = "of 7,200 words in an epoch: a vocabulary as small as this one needs --subsample 0"
+    words = ("train", "skipgram", corpus.name, "--min-count", "1", "--dry-run")
+    assert line in run(*words, "--subsample", "1e-5").err
+    assert line not in run(*words, "--subsample", "0").err
+
+
 def test_command_file_does_the_same_again(train_line, run, tmp_path):
     assert train_line("--keep-context", "--no-lowercase").code == 0
     words = (tmp_path / "run" / "command.txt").read_text().split()

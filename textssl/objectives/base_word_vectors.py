@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from textssl.text.draws import HuffmanCodes
 
 Engine = Literal["auto", "cpu", "reference"]
+LEAST_KEPT = 0.05
+"""Share of the words; natural text keeps a quarter and more."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,13 @@ class WordVectors:
         lines.append(f"{rows * config.dim:,} parameters, {size / 2**20:,.0f} MiB; engine {self.engine} on {where}")
         if self._start is not None:
             lines.append(self._start.describe())
+        counts = self.store.vocabulary.counts
+        kept = float(counts @ self.store.vocabulary.keep_probabilities(config.subsample))
+        if kept < LEAST_KEPT * counts.sum():
+            lines.append(
+                f"subsampling leaves {kept:,.0f} of {counts.sum():,} words in an epoch: "
+                "a vocabulary as small as this one needs --subsample 0"
+            )
         return lines
 
     def data(self) -> dict[str, Any]:
