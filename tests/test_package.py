@@ -10,6 +10,11 @@ def test_public_names_are_listed():
     assert set(textssl.__all__) == {"__version__", *textssl._PLACES}
 
 
+@pytest.mark.parametrize("name", textssl._PLACES)
+def test_public_names_are_there(name):
+    assert callable(getattr(textssl, name))
+
+
 def test_errors_are_reached_from_the_package():
     from textssl.errors import TextsslError
 

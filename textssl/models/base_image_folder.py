@@ -123,7 +123,7 @@ def load_image_model(folder: Path, *, encoder: nn.Module | None = None) -> tuple
             "holds the weights of a network of your own",
             where=str(folder),
             hint="From Python, give the module that they belong to: "
-            "textssl.image_features.open_image_model(path, encoder=module)",
+            "textssl.open_image_model(path, encoder=module)",
         )
     else:
         made = read_part(folder, values, lambda _: empty_image_encoder(config))
