@@ -17,6 +17,10 @@ from textssl.vision.colour import LUMA, colour_matrices
 from textssl.vision.draws import draws
 from textssl.vision.warp import HEIGHT, LEFT, TOP, WIDTH, centres, crop_boxes, whole_boxes
 
+CROP_TRIES = 10
+_NUM_DRAWS = 12
+"""Random numbers of a view beside those of the tries."""
+
 
 @dataclass(frozen=True)
 class ViewSettings:
@@ -79,8 +83,9 @@ def draw_plan(
 ) -> ViewPlan:
     """Draw everything random of a batch; row b depends on keys_B[b] alone.
 
-    The numbers of a stream: 0 to 3 the box, 4 the flip, 5 whether colours change, 6 to 9 brightness, contrast,
-    saturation and hue, 10 gray, 11 whether to blur, 12 how much, 13 solarising.
+    The numbers of a stream: 0 and 1 where the box lies, 2 whether to flip, 3 whether colours change, 4 to 7 brightness,
+    contrast, saturation and hue, 8 gray, 9 whether to blur, 10 how much, 11 solarising, then area and ratio of each try
+    of a box.
 
     Args:
         keys_B: uint64 (B,), from `view_keys`.
@@ -92,29 +97,30 @@ def draw_plan(
     Returns:
         The plan.
     """
-    draws_BD = draws(keys_B, 14)
+    draws_BD = draws(keys_B, _NUM_DRAWS + 2 * CROP_TRIES)
     boxes_B4 = crop_boxes(
-        draws_BD[:, :4],
+        draws_BD[:, :2],
+        draws_BD[:, _NUM_DRAWS:].reshape(-1, CROP_TRIES, 2),
         height=height,
         width=width,
         areas=(settings.crop_min, settings.crop_max),
         ratios=(settings.ratio_min, settings.ratio_max),
     )
-    changed_B = draws_BD[:, 5] < settings.jitter
+    changed_B = draws_BD[:, 3] < settings.jitter
     strengths_3 = np.array([settings.brightness, settings.contrast, settings.saturation])
     lowest_3 = np.maximum(0.0, 1 - strengths_3)
-    factors_B3 = np.where(changed_B[:, None], lowest_3 + (1 + strengths_3 - lowest_3) * draws_BD[:, 6:9], 1.0)
-    hues_B = np.where(changed_B, settings.hue * (2 * draws_BD[:, 9] - 1), 0.0)
-    saturations_B = np.where(draws_BD[:, 10] < settings.gray, 0.0, factors_B3[:, 2])
-    sigmas_B = settings.blur_min + (settings.blur_max - settings.blur_min) * draws_BD[:, 12]
+    factors_B3 = np.where(changed_B[:, None], lowest_3 + (1 + strengths_3 - lowest_3) * draws_BD[:, 4:7], 1.0)
+    hues_B = np.where(changed_B, settings.hue * (2 * draws_BD[:, 7] - 1), 0.0)
+    saturations_B = np.where(draws_BD[:, 8] < settings.gray, 0.0, factors_B3[:, 2])
+    sigmas_B = settings.blur_min + (settings.blur_max - settings.blur_min) * draws_BD[:, 10]
     return _plan(
         boxes_B4,
         settings.size,
-        flips_B=draws_BD[:, 4] < settings.flip,
+        flips_B=draws_BD[:, 2] < settings.flip,
         matrices_BKK=colour_matrices(factors_B3[:, 0] * factors_B3[:, 1], saturations_B, hues_B, channels),
         shifts_B=factors_B3[:, 0] * (1 - factors_B3[:, 1]),
-        sigmas_B=np.where(draws_BD[:, 11] < settings.blur, sigmas_B, 0.0),
-        solarised_B=draws_BD[:, 13] < settings.solarise,
+        sigmas_B=np.where(draws_BD[:, 9] < settings.blur, sigmas_B, 0.0),
+        solarised_B=draws_BD[:, 11] < settings.solarise,
     )
 
 
