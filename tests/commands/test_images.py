@@ -69,6 +69,24 @@ def test_evaluate_reads_labels_that_lie_apart(run, views, tmp_path):
     assert "12 test images of flat" in done.out
 
 
+def test_evaluate_asks_for_the_labels_of_the_runs_own_images_and_takes_them(run, views, test_images, tmp_path):
+    write_npz(tmp_path / "bare.npz", 64, labels=None)
+    (tmp_path / views / "command.txt").write_text("textssl train simclr bare.npz --out views\n")
+    done = run("evaluate", views, "--images", test_images)
+    assert done.code == 3
+    assert "bare.npz: the images have no labels" in done.err
+    assert "Name their labels with --train-labels FILE.csv" in done.err
+    missing = run("evaluate", views, "--images", test_images, "--train-labels", "gone.csv")
+    assert missing.code == 3
+    assert "gone.csv" in missing.err
+    with np.load(write_npz(tmp_path / "labelled.npz", 64)) as made:
+        (tmp_path / "labels.csv").write_text("\n".join(made["labels"].tolist()), encoding="utf-8")
+    done = run("evaluate", views, "--images", test_images, "--train-labels", "labels.csv")
+    assert done.code == 0, done.err
+    assert "30 test images of test.npz, 64 training images, 2 labels" in done.out
+    assert "has changed" not in done.err
+
+
 def test_evaluate_leaves_images_without_a_label_out_and_says_how_many(run, views, test_images, tmp_path):
     write_npz(tmp_path / "half.npz", 40, labels=["rows", "columns", "", "rows"] * 10, seed=2)
     done = run("evaluate", views, "--images", test_images, "--train-images", "half.npz")

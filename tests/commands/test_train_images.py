@@ -130,7 +130,7 @@ def test_run_folder_of_other_images_is_refused(train_line, tmp_path):
         (["--text-field", "review"], 2, "text_field is an option for text, and images are read here"),
         (["--patience", "2"], 2, "patience needs evaluations, and nothing of the data is held back for them"),
         (["--batch", "auto"], 2, "depends on the whole batch at once"),
-        (["--encoder", "resnett"], 2, "kind must be one of"),
+        (["--encoder", "resnett"], 2, "encoder must be one of"),
         (["--view-size", "0"], 2, "view_size must be at least 1, got 0"),
         (["--image-field", "pictures"], 3, "no field 'pictures'"),
     ],

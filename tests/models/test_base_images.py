@@ -117,10 +117,10 @@ def test_what_is_usual_for_a_kind_is_filled_in():
 
 
 def test_configurations_that_fit_nothing_are_refused():
-    message = "kind must be one of resnet, small_cnn, vit; got 'small_cn'\nDid you mean 'small_cnn'"
+    message = "encoder must be one of resnet, small_cnn, vit; got 'small_cn'\nDid you mean 'small_cnn'"
     with pytest.raises(UsageError, match=message):
         image_encoder_config("small_cn")
-    with pytest.raises(UsageError, match="kind must be one of resnet, small_cnn, vit; got 'encoder'"):
+    with pytest.raises(UsageError, match="encoder must be one of resnet, small_cnn, vit; got 'encoder'"):
         make_image_encoder(ImageEncoderConfig(kind="encoder"), 1)
     with pytest.raises(UsageError, match="width must be at least 1"):
         image_encoder_config("small_cnn", width=0)

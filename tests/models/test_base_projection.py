@@ -60,6 +60,14 @@ def test_prototypes_score_by_cosine_and_come_back_to_unit_length():
     torch.testing.assert_close(prototypes(rows), expected)
 
 
+def test_prototypes_score_in_float32_under_autocast():
+    prototypes, rows = Prototypes(3, 4), torch.randn(5, 4).bfloat16()
+    initialise_parts({"prototypes": prototypes}, seed=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = prototypes(rows)
+    torch.testing.assert_close(scores, prototypes(rows.float()), rtol=0, atol=0)
+
+
 def test_heads_that_cannot_be_are_refused():
     with pytest.raises(UsageError, match=r"widths must be at least an input and an output, got \(4,\)"):
         Projector((4,))

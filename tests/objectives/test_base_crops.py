@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.objectives.small_images import prepared
+from tests.objectives.small_images import images, prepared
 from textssl.errors import UsageError
 from textssl.objectives.base_crops import CropConfig
 
@@ -37,16 +37,26 @@ def test_each_size_passes_the_encoder_once_and_the_projector_sees_all():
         part = getattr(run.model, name)
         part.register_forward_pre_hook(lambda _, inputs, shapes=shapes: shapes.append(tuple(inputs[0].shape)))
     batch = run.objective.batch(0, 0, 1)
-    vectors = run.objective.projections(run.model, batch)
+    vectors = run.objective.projections(run.model, run.objective.views(batch))
     assert passed == {"encoder": [(32, 3, 8, 8), (32, 3, 4, 4)], "projector": [(64, 8)]}
     assert [len(part) for part in vectors] == [16] * 4
     run.model.eval()
     with torch.no_grad():
         whole, alone = (
-            run.objective.projections(run.model, batch)[3],
+            run.objective.projections(run.model, run.objective.views(batch))[3],
             run.model.projector(run.model.encoder(batch.made[3])),
         )
     torch.testing.assert_close(whole, alone)
+
+
+def test_small_views_of_a_vit_are_whole_patches():
+    vit = {"encoder": "vit", "width": 64, "depth": 1, "patch": 4, "num_small_crops": 1}
+    run = prepared("swav", images(size=12), **vit)
+    assert run.objective.view_settings(2).size == 8
+    assert run.objective.loss(run.model, run.objective.batch(0, 0, 1)).total.isfinite()
+    message = "small_size must be a multiple of the patch, 4, got 6\nGive --small-size 4."
+    with pytest.raises(UsageError, match=message):
+        prepared("swav", images(size=12), small_size=6, **vit)
 
 
 def test_shares_of_small_views_must_fit_together():

@@ -91,7 +91,7 @@ def test_operations_of_an_image_are_those_of_the_convolutions():
         ),
         ({"crop_min": 0.9, "crop_max": 0.5}, 50, "crop_min must be at most crop_max, got 0.9 and 0.5"),
         ({"temperature": 0.0}, 50, "temperature must be above 0, got 0.0"),
-        ({"encoder": "small_cn"}, 50, "kind must be one of .*; got 'small_cn'"),
+        ({"encoder": "small_cn"}, 50, "encoder must be one of .*; got 'small_cn'"),
         ({"gauge_images": 1}, 50, "gauge_images must be at least 2, got 1"),
     ],
 )
@@ -167,6 +167,8 @@ def test_start_takes_over_encoder_and_projector_and_how_images_are_normalised(tm
     message = r"holds an encoder of images with 3 channels, those of stripes have 1\nStart from one for such images"
     with pytest.raises(UsageError, match=message):
         prepared(of=images(channels=1), start=start_at(tmp_path / "model"))
+    with pytest.raises(UsageError, match=r"holds an encoder of images whose white is 255, that of stripes is 65,535"):
+        prepared(of=images(dtype=np.uint16), start=start_at(tmp_path / "model"))
 
 
 def test_images_of_many_bands_and_16_bits_are_trained_on_as_they_are():

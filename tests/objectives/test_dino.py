@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from tests.objectives.small_images import prepared, start_at, task_of
 from tests.training.small_network import assert_same_bits, copied
@@ -23,7 +24,7 @@ def test_loss_is_the_cross_entropy_with_the_teachers_other_view(num_small):
     torch.manual_seed(0)
     model.centre.mean.copy_(torch.randn(12))
     loss = objective.loss(model, batch)
-    learner = [model.prototypes(part).double() for part in objective.projections(model, batch)]
+    learner = [model.prototypes(part).double() for part in objective.projections(model, objective.views(batch))]
     teacher = model.teacher(torch.cat(batch.made[:2])).double().chunk(2)
     total = 0.0
     for coded, outputs in enumerate(teacher):
@@ -47,7 +48,9 @@ def test_teacher_centre_and_last_layer_change_after_the_step_as_the_formulas_say
         own = [*model.encoder.parameters(), *model.projector.parameters(), *model.prototypes.parameters()]
         rate = momentum_at(step + 1, 6, 0.9)
         for teacher, earlier, online in zip(model.teacher.parameters(), before, own, strict=True):
-            torch.testing.assert_close(teacher, earlier * rate + online.detach() * (1 - rate))
+            expected = earlier * rate + online.detach() * (1 - rate)
+            is_last = online is model.prototypes.weight
+            torch.testing.assert_close(teacher, F.normalize(expected, dim=1) if is_last else expected)
         torch.testing.assert_close(model.centre.mean, 0.7 * centre + 0.3 * outputs[-1].mean(0))
         torch.testing.assert_close(model.prototypes.weight.norm(dim=1), torch.ones(12))
     assert all(part.grad is None for part in model.teacher.parameters())

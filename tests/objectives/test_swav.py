@@ -31,7 +31,8 @@ def codes_by_products(scores: torch.Tensor, epsilon: float, iterations: int) -> 
 
 def expected_loss(run, batch, queued=()) -> tuple[float, int]:
     model, config = run.model, run.config
-    vectors = [F.normalize(part, dim=1).double() for part in run.objective.projections(model, batch)]
+    parts = run.objective.projections(model, run.objective.views(batch))
+    vectors = [F.normalize(part, dim=1).double() for part in parts]
     scores = [part @ model.prototypes.weight.double().T for part in vectors]
     total = 0.0
     for coded in range(2):

@@ -54,6 +54,17 @@ def test_fused_views_equal_their_definition(channels, height, width, size):
     np.testing.assert_allclose(given, expected.numpy(), atol=2e-5)  # float32 rounding, divided by deviations of 0.2
 
 
+def test_views_keep_their_precision_under_autocast():
+    pixels = (pixels_of().int() + 32_600).to(torch.uint16)  # little contrast: bfloat16 would leave a few values
+    settings = ViewSettings(size=12, blur=0.5)
+    plan = draw_plan(view_keys(1, 0, np.arange(8)), settings, height=12, width=12, channels=3)
+    mean_C, std_C = np.full(3, 0.5, np.float32), np.full(3, 1e-3, np.float32)
+    expected = defined_views(pixels, plan, mean_C, std_C, 65_535.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        given = defined_views(pixels, plan, mean_C, std_C, 65_535.0)
+    torch.testing.assert_close(given, expected, rtol=0, atol=0)
+
+
 def test_fused_solarising_equals_its_definition():
     pixels = pixels_of()
     solarised = views_of(pixels, **NOTHING, solarise=1)

@@ -25,6 +25,7 @@ MAX_CLASSES_SHOWN = 40
 HEALTHY = {"spread": "1", "cosine": "0", "rank": "many"}
 """What a gauge is near to when nothing has collapsed; a name ends with one of these."""
 TYPE = "textssl evaluate {run} --images test/"
+NO_TRAIN_LABELS_HINT = "Name their labels with --train-labels FILE.csv, or images that have some with --train-images."
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def evaluate_images(
         images: the test images.
         reading: how they are read.
         train_images: the bank of the neighbours and what the probe learns from; None: those of the run.
-        train_labels: their labels, where these lie apart.
+        train_labels: labels of the bank, where these lie apart.
         device: where to compute.
 
     Raises:
@@ -106,11 +107,11 @@ def evaluate_images(
     model.check(test_set)
     size = reading.image_size
     if train_images is None:
-        train_set = images_of_run(run, option="--train-images", image_size=size)
+        train_set = images_of_run(run, option="--train-images", labels=train_labels, image_size=size)
     else:
         own = ImageReading(train_labels, size, reading.image_field, reading.label_field, reading.on_bad)
         train_set = read_images(train_images, own, run=run, command=TYPE)
-    train = labelled(train_set)
+    train = labelled(train_set, hint=NO_TRAIN_LABELS_HINT)
     test = labelled(test_set, train.names)
     compared = compared_vectors(model, train, test, device=device)
     gauges, warnings = measured_gauges(compared)

@@ -96,12 +96,15 @@ def read_images(source: str | Path, reading: ImageReading, *, run: str | Path, c
     return image_set(found)
 
 
-def images_of_run(run: str | Path, *, option: str, image_size: int | None = None) -> ImageSet:
+def images_of_run(
+    run: str | Path, *, option: str, labels: Path | None = None, image_size: int | None = None
+) -> ImageSet:
     """The images that a run was trained on, read as it read them.
 
     Args:
         run: the run folder.
         option: of the command that names other images, for messages.
+        labels: a file of their labels; None: those that the run knew.
         image_size: side to bring them to; None: that of the run.
 
     Raises:
@@ -121,9 +124,9 @@ def images_of_run(run: str | Path, *, option: str, image_size: int | None = None
         raise DataError(
             "was trained from Python on images that no file holds", where=str(run), hint=f"Give images with {option}."
         )
-    labels = config.get("labels")
+    known = config.get("labels")
     reading = ImageReading(
-        labels=None if labels is None else Path(labels),
+        labels=labels or (None if known is None else Path(known)),
         image_size=image_size or config.get("image_size"),
         image_field=config.get("image_field", "image"),
         label_field=config.get("label_field", config.get("label", "label")),
@@ -134,12 +137,15 @@ def images_of_run(run: str | Path, *, option: str, image_size: int | None = None
     try:
         images = read_images(source, reading, run=run, command="")
     except corpora.CorpusError as error:
+        if labels is not None and (error.where or "").startswith(str(labels)):
+            raise
         raise DataError(
             f"was trained on {source}, which cannot be read now: {error.message}",
             where=str(run),
             hint=f"Give images with {option}.",
         ) from error
-    if image_size is None and folder.data().get("fingerprint", images.fingerprint) != images.fingerprint:
+    read_alike = image_size is None and labels is None
+    if read_alike and folder.data().get("fingerprint", images.fingerprint) != images.fingerprint:
         note(f"{source} has changed since {run} was trained on it")
     return images
 

@@ -104,7 +104,7 @@ def evaluate(
         images: labelled test images: folder with a sub-folder for each label, .npz, idx, Parquet or a built-in name.
         labels: a file of their labels, where these lie apart: columns file and label, or one label a line, in order.
         train_images: labelled images to find neighbours among and to fit a probe on; by default those of the run.
-        train_labels: a file of their labels, where these lie apart.
+        train_labels: a file of the labels of these, or of the run's own images, where they lie apart.
         image_field: the field or column that holds the images.
         image_size: bring every image to this side, in pixels.
         on_bad: stop at the first image that cannot be read, or skip and count them.

@@ -173,7 +173,7 @@ def _member(kind: str) -> type[Any]:
     found = _image_encoders(kind) if kind in registry.names("models") else []
     if not found:
         known = [name for name in registry.names("models") if _image_encoders(name)]
-        message = f"kind must be one of {', '.join(known)}; got {kind!r}"
+        message = f"encoder must be one of {', '.join(known)}; got {kind!r}"
         raise UsageError(message, hint=did_you_mean(kind, known) or None)
     return found[0]
 

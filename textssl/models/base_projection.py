@@ -113,8 +113,9 @@ class Prototypes(nn.Module):  # type: ignore[misc]  # torch is not followed by m
         self.weight = nn.Parameter(torch.empty(count, width))
 
     def forward(self, rows_ND: Tensor) -> Tensor:
-        """Cosines (N, K) of rows (N, D), which need no unit length."""
-        return F.normalize(rows_ND, dim=1) @ self.weight.T
+        """Cosines (N, K) of rows (N, D), which need no unit length; in float32 at least, since temperatures are low."""
+        with torch.autocast(rows_ND.device.type, enabled=False):
+            return F.normalize(rows_ND.to(torch.promote_types(rows_ND.dtype, self.weight.dtype)), dim=1) @ self.weight.T
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def normalise(self) -> None:

@@ -8,12 +8,13 @@ Source: Caron et al., SwAV (arXiv 2006.09882), section 3.2.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from textssl.config import option
 from textssl.errors import UsageError
-from textssl.objectives.base_views import ViewBatch, ViewConfig, ViewObjective
+from textssl.objectives.base_views import ViewConfig, ViewObjective
 from textssl.vision.view_plan import ViewSettings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class CropConfig(ViewConfig):
         0, "Small views of an image beside the two large ones; then give a larger --crop-min too, 0.3.", minimum=0
     )
     small_size: int | None = option(
-        None, "Side of the small views, in pixels; by default half of the large ones'.", minimum=1
+        None, "Side of the small views, in pixels; by default about half of the large ones'.", minimum=1
     )
     small_crop_min: float = option(0.05, "Smallest share of the image in a small view.", above=0, maximum=1)
     small_crop_max: float = option(0.3, "Largest share of the image in a small view.", above=0, maximum=1)
@@ -60,8 +61,25 @@ class CropObjective(ViewObjective[CropConfigT]):
         large, config = super().view_settings(view), self.config
         if view < NUM_LARGE:
             return large
-        size = config.small_size or -(-large.size // 2)
-        return dataclasses.replace(large, size=size, crop_min=config.small_crop_min, crop_max=config.small_crop_max)
+        shares = {"crop_min": config.small_crop_min, "crop_max": config.small_crop_max}
+        return dataclasses.replace(large, size=self.small_side, **shares)
+
+    @property
+    def small_side(self) -> int:
+        """S of the small views; a multiple of the patch for vit.
+
+        Raises:
+            UsageError: that of the options is none, or images are too small for one.
+        """
+        asked, side = self.config.small_size, self.encoder.image_size
+        patch = self.encoder.patch if self.encoder.kind == "vit" else 1
+        half = -(-side // (2 * patch)) * patch
+        if asked is not None and asked % patch:
+            raise UsageError(
+                f"small_size must be a multiple of the patch, {patch}, got {asked}",
+                hint=f"Give --small-size {max(1, asked // patch) * patch}.",
+            )
+        return asked or half
 
     def describe(self) -> list[str]:
         """As of all methods with views; and the small ones."""
@@ -72,7 +90,7 @@ class CropObjective(ViewObjective[CropConfigT]):
             lines.insert(1, f"{config.num_small_crops} of them are of {size} x {size}: {shares}")
         return lines
 
-    def projections(self, model: MethodModel, batch: ViewBatch) -> tuple[Tensor, ...]:
+    def projections(self, model: MethodModel, views: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """What the projector makes of every view, (B, D) each.
 
         The encoder sees views of one size in one pass, the projector all of them, as in SwAV's reference; their norms
@@ -80,7 +98,6 @@ class CropObjective(ViewObjective[CropConfigT]):
         """
         import torch
 
-        views = self.views(batch)
         parts = [part for part in (views[:NUM_LARGE], views[NUM_LARGE:]) if part]
         features = torch.cat([model.encoder(torch.cat(part)) for part in parts])
         vectors: tuple[Tensor, ...] = model.projector(features).chunk(len(views))

@@ -58,8 +58,9 @@ class ImageRun:
         self.objective = method(
             images, config, setting, self.encoder.config, training=training, validation=validation
         )
+        self.objective.views_per_image  # noqa: B018  (needs the sides of views, and so checks them, before training)
         if config.knn_images:
-            self.objective.voters  # noqa: B018  (checks that there are labels, before training)
+            self.objective.voters  # noqa: B018  (checks that there are labels)
 
     @cached_property
     def model(self) -> MethodModel:
@@ -198,7 +199,7 @@ def started_from(start: Start | None, images: ImageSet, own: Any | None = None) 
         own: the network whose weights it holds, where that is one of one's own.
 
     Raises:
-        UsageError: it is for images of other channels.
+        UsageError: it is for images of other channels or bits.
         DataError: the folder holds no encoder for images, or a damaged one.
     """
     if start is None:
@@ -211,6 +212,13 @@ def started_from(start: Start | None, images: ImageSet, own: Any | None = None) 
         raise UsageError(
             f"holds an encoder of images with {encoder.config.channels} channels, those of {images.name} have "
             f"{images.channels}",
+            where=start.source,
+            hint="Start from one for such images, or anew.",
+        )
+    if encoder.config.scale != images.scale:
+        raise UsageError(
+            f"holds an encoder of images whose white is {encoder.config.scale:,.0f}, that of {images.name} is "
+            f"{images.scale:,.0f}: 8 bits are not 16",
             where=start.source,
             hint="Start from one for such images, or anew.",
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from textssl.config import option
-from textssl.objectives.base_views import ViewBatch, ViewConfig, ViewObjective
+from textssl.objectives.base_views import ViewConfig, ViewObjective
 from textssl.vision.gauges import Remedies
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class PredictionObjective(ViewObjective[PredictionConfigT]):
         collapse="Lower --learning-rate, take larger batches (--batch-images), or widen the views (--crop-min)."
     )
 
-    def projections(self, model: MethodModel, batch: ViewBatch) -> list[Tensor]:
+    def projections(self, model: MethodModel, views: Sequence[Tensor]) -> list[Tensor]:
         """The vectors (B, D) of each view; one pass for each, so that norms see one view, as in the references."""
-        return [model.projector(model.encoder(view)) for view in self.views(batch)]
+        return [model.projector(model.encoder(view)) for view in views]
 
 
 def both_directions(predicted: Sequence[Tensor], targets: Sequence[Tensor]) -> LossTensor:

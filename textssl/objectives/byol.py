@@ -59,7 +59,7 @@ class BYOL:
             "encoder": "resnet", "depth": 50, "stem": "imagenet", "batch_images": 4096, "epochs": 300,
             "projector_width": 256, "hidden_width": 4096, "predictor_width": 4096, "momentum": 0.99,
             "optimizer": "lars", "learning_rate": 4.8, "weight_decay": 1e-6, "warmup": 10 / 300,
-            "blur": 1.0, "second_blur": 0.1, "second_solarise": 0.2,
+            "saturation": 0.2, "blur": 1.0, "second_blur": 0.1, "second_solarise": 0.2,
         },
     }  # fmt: skip
 
@@ -95,8 +95,9 @@ class _Bootstrap(PredictionObjective[BYOLConfig]):
         return with_teacher(encoder, self.filled({"projector": projector, "predictor": predictor}))
 
     def loss(self, model: MethodModel, batch: ViewBatch) -> LossTensor:
-        predicted = [model.predictor(vectors_BD) for vectors_BD in self.projections(model, batch)]
-        return both_directions(predicted, [model.teacher(view) for view in self.views(batch)])
+        views = self.views(batch)
+        predicted = [model.predictor(vectors_BD) for vectors_BD in self.projections(model, views)]
+        return both_directions(predicted, [model.teacher(view) for view in views])
 
     def after_step(self, model: MethodModel, step: int, num_steps: int) -> None:
         """The copy follows the new parameters."""

@@ -129,9 +129,9 @@ class _Distillation(CropObjective[DINOConfig]):
 
         from textssl.losses.self_distillation import self_distillation
 
-        config = self.config
-        learner = [model.prototypes(part_BD) for part_BD in self.projections(model, batch)]
-        outputs = model.teacher(torch.cat(self.views(batch)[:NUM_LARGE]))
+        config, views = self.config, self.views(batch)
+        learner = [model.prototypes(part_BD) for part_BD in self.projections(model, views)]
+        outputs = model.teacher(torch.cat(views[:NUM_LARGE]))
         model.kept["teacher_outputs"] = outputs
         return self_distillation(
             learner,
@@ -147,7 +147,10 @@ class _Distillation(CropObjective[DINOConfig]):
             model.prototypes.weight.grad = None
 
     def after_step(self, model: MethodModel, step: int, num_steps: int) -> None:
-        """Bring the last layer's rows to unit length, move the centre, and let the teacher follow."""
+        """Bring the last layer's rows to unit length, move the centre, and let the teacher follow, whose rows too.
+
+        A mean of unit rows is shorter than they are; the reference's layer has unit rows on both sides.
+        """
         from textssl.losses.self_distillation import moved_centre
         from textssl.models.base_momentum import momentum_at
 
@@ -155,6 +158,7 @@ class _Distillation(CropObjective[DINOConfig]):
         model.prototypes.normalise()
         mean.copy_(moved_centre(mean, [model.kept.pop("teacher_outputs")], momentum=config.centre_momentum))
         model.teacher.update(_learner(model), momentum_at(step + 1, num_steps, config.momentum))
+        model.teacher.model.prototypes.normalise()
 
     def gauges(self, model: MethodModel, device: torch.device) -> dict[str, float]:
         """With the mean entropy of the teacher's targets, over ln K, and how evenly it uses its outputs."""

@@ -90,10 +90,11 @@ class _Direct(PredictionObjective[DirectPredConfig]):
     def loss(self, model: MethodModel, batch: ViewBatch) -> LossTensor:
         import torch
 
-        projected = self.projections(model, batch)
+        views = self.views(batch)
+        projected = self.projections(model, views)
         targets = projected
         if self.config.target == "momentum":
-            targets = [model.teacher(view) for view in self.views(batch)]
+            targets = [model.teacher(view) for view in views]
         model.kept["projections"] = torch.cat(projected).detach()
         return both_directions([model.predictor(vectors_BD) for vectors_BD in projected], targets)
 

@@ -67,9 +67,7 @@ class Jigsaw:
         Raises:
             UsageError: the images are too small for tiles, or as of `ImageRun`.
         """
-        run = prepare_pretext(image_set(source), config, setting, _Puzzles, most_size=MOST_SIZE)
-        run.objective.views_per_image  # noqa: B018  (needs the size of tiles, and so checks that they fit)
-        return run
+        return prepare_pretext(image_set(source), config, setting, _Puzzles, most_size=MOST_SIZE)
 
 
 class _Puzzles(PretextObjective[JigsawConfig]):

@@ -77,6 +77,6 @@ class _Siamese(PredictionObjective[SimSiamConfig]):
     def loss(self, model: MethodModel, batch: ViewBatch) -> LossTensor:
         from textssl.losses.core import LossTensor
 
-        projected = self.projections(model, batch)
+        projected = self.projections(model, self.views(batch))
         loss = both_directions([model.predictor(vectors_BD) for vectors_BD in projected], projected)
         return LossTensor(loss.total / 4, loss.count)

@@ -122,7 +122,7 @@ class _Assignment(CropObjective[SwAVConfig]):
 
         from textssl.losses.prototype_codes import prototype_codes
 
-        config, vectors = self.config, self.projections(model, batch)
+        config, vectors = self.config, self.projections(model, self.views(batch))
         model.kept["embeddings"] = torch.stack(vectors[:NUM_LARGE]).detach()
         return prototype_codes(
             [model.prototypes(part_BD) for part_BD in vectors],

@@ -51,7 +51,8 @@ def order_clips(sequence: NDArray[np.integer] | None, frame: NDArray[np.integer]
     if sequence is None or frame is None:
         raise DataError(
             "these images have no order: each needs the clip that it comes from and its place there",
-            hint="Give a folder with one folder of frames a clip, or an npz with `sequence` and `frame`.",
+            hint="Give a folder with one folder of frames a clip, with --format clips, or an npz with `sequence` and "
+            "`frame`.",
         )
     order_N = np.lexsort((frame, sequence)).astype(np.int64)
     clips = Clips(order_N, np.asarray(sequence, dtype=np.int64)[order_N], np.asarray(frame, dtype=np.int64)[order_N])

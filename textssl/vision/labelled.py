@@ -66,19 +66,22 @@ class LabelledImages:
         return self.images.take(self.places[rows])
 
 
-def labelled(images: ImageSet, names: Sequence[str] | None = None) -> LabelledImages:
+def labelled(
+    images: ImageSet, names: Sequence[str] | None = None, *, hint: str = NO_LABELS_HINT
+) -> LabelledImages:
     """The images of a set that have a label.
 
     Args:
         images: the set.
         names: the labels of another set, whose numbers they get; None for those that occur here.
+        hint: what to do where there are none.
 
     Raises:
         DataError: there are no labels, one only where they name what is to be told apart, or one that is not among
             the names; images are named.
     """
     if images.labels is None or not np.any(images.labels >= 0):
-        raise DataError("the images have no labels", where=images.name, hint=NO_LABELS_HINT)
+        raise DataError("the images have no labels", where=images.name, hint=hint)
     places = np.flatnonzero(images.labels >= 0)
     found = images.labels[places]
     present = np.unique(found)

@@ -91,18 +91,20 @@ def defined_views(
 
     See also: `view_kernel.fused_views` equals it to float32 rounding.
     """
-    height, width = pixels.shape[1:3]
-    on_device = [torch.from_numpy(array).to(pixels.device) for array in (*plan, mean_C, std_C)]
-    x_BS, y_BS, reach_x_B, reach_y_B, matrices_BKK, shifts_B, sigmas_B, solarised_B, mean_C_, std_C_ = on_device
-    rows_BSH = triangle_weights(y_BS, reach_y_B, height)
-    columns_BSW = triangle_weights(x_BS, reach_x_B, width)
-    views_BCSS = recolour(warp(pixels.float() / scale, rows_BSH, columns_BSW), matrices_BKK, shifts_B)
-    if plan.sigmas_B.any():
-        blurred_B = sigmas_B > 0
-        views_BCSS[blurred_B] = blur(views_BCSS[blurred_B], sigmas_B[blurred_B])
-    if plan.solarised_B.any():
-        views_BCSS = torch.where(solarised_B[:, None, None, None], solarise(views_BCSS), views_BCSS)
-    return (views_BCSS - mean_C_[:, None, None]) / std_C_[:, None, None]
+    # Views keep their precision under autocast: in bfloat16 an image of 16 bits would lose half of them.
+    with torch.autocast(pixels.device.type, enabled=False):
+        height, width = pixels.shape[1:3]
+        on_device = [torch.from_numpy(array).to(pixels.device) for array in (*plan, mean_C, std_C)]
+        x_BS, y_BS, reach_x_B, reach_y_B, matrices_BKK, shifts_B, sigmas_B, solarised_B, mean_C_, std_C_ = on_device
+        rows_BSH = triangle_weights(y_BS, reach_y_B, height)
+        columns_BSW = triangle_weights(x_BS, reach_x_B, width)
+        views_BCSS = recolour(warp(pixels.float() / scale, rows_BSH, columns_BSW), matrices_BKK, shifts_B)
+        if plan.sigmas_B.any():
+            blurred_B = sigmas_B > 0
+            views_BCSS[blurred_B] = blur(views_BCSS[blurred_B], sigmas_B[blurred_B])
+        if plan.solarised_B.any():
+            views_BCSS = torch.where(solarised_B[:, None, None, None], solarise(views_BCSS), views_BCSS)
+        return (views_BCSS - mean_C_[:, None, None]) / std_C_[:, None, None]
 
 
 def _carried_out(pixels: Tensor, plan: ViewPlan, mean: ArrayLike, std: ArrayLike, scale: float) -> Tensor:
