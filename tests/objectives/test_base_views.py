@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -69,3 +70,11 @@ def test_larger_views_than_the_encoder_takes_are_not_asked_for():
     run = prepared(of=images(size=12), view_size=6)
     assert run.gradients().objective.batch(0, 0, 1).made[0].shape == (16, 3, 6, 6)
     assert run.encoder.config.image_size == 6
+
+
+def test_images_far_from_square_are_told_what_becomes_of_them():
+    square, wide = images(size=8), images(size=8)
+    wide = dataclasses.replace(wide, pixels=np.concatenate([wide.pixels, wide.pixels], axis=2))
+    lines = prepared(of=wide).objective.describe()
+    assert any("far from square" in line and "--image-size 8" in line for line in lines), lines
+    assert not any("far from square" in line for line in prepared(of=square).objective.describe())

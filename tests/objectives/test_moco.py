@@ -129,6 +129,16 @@ def test_projector_and_predictor_have_the_widths_asked_for():
     third = prepared("moco", keys="batch", hidden_width=10, projector_width=6).model
     assert third.projector.options["widths"] == (8, 10, 6)
     assert third.predictor.options["widths"] == (6, 10, 6)
+    assert (third.projector.options["last_norm"], third.predictor.options["last_norm"]) == ("plain", "none")
+    assert third.predictor.last.bias is None
+
+
+def test_third_version_of_a_vit_has_one_more_layer_and_a_norm_behind_the_predictor():
+    sizes = {"encoder": "vit", "width": 64, "depth": 1, "patch": 4, "hidden_width": 10, "projector_width": 6}
+    model = prepared("moco", images(size=8), keys="batch", **sizes).model
+    assert model.projector.options["widths"] == (64, 10, 10, 6)
+    assert model.predictor.options["widths"] == (6, 10, 6)
+    assert model.predictor.options["last_norm"] == "plain"
 
 
 @pytest.mark.parametrize("preset", MoCo.PRESETS)

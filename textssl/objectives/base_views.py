@@ -114,6 +114,11 @@ class ViewObjective(ImageObjective[ViewConfigT, ViewBatch]):
         if idle:
             has = self.images.channels
             lines.append(f"{', '.join(idle)} do nothing: they are for 3 channels, the images have {has}")
+        if not settings.ratio_min <= self.images.width / self.images.height <= settings.ratio_max:
+            lines.append(
+                "the images are far from square: views keep their proportions, whole images are squeezed to squares "
+                f"where features are made; --image-size {settings.size} takes the square in their middle instead"
+            )
         return lines
 
     def images_batch(self, numbers: NDArray[np.int64], *, seed: int, epoch: int, step: int) -> ViewBatch:

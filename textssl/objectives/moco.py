@@ -76,7 +76,11 @@ class MoCoConfig(ViewConfig):
 
 
 class MoCo:
-    """An encoder learns to recognise an image among the keys of others, which a slowly following copy makes."""
+    """An encoder learns to recognise an image among the keys of others, which a slowly following copy makes.
+
+    The presets v1, v2 and v3 set what the method is (head, temperature, keys); views, queue, momentum and training stay
+    those for small sets of small images. cifar10 is the whole recipe of the authors' notebook.
+    """
 
     Config = MoCoConfig
     FAMILY = "images"
@@ -101,10 +105,10 @@ class _Contrast(ViewObjective[MoCoConfig]):
     across_ranks = True
     remedies = Remedies(collapse="Raise --momentum or lower --learning-rate; see that views differ (--crop-min).")
 
-    def widths(self, first: int) -> tuple[int, ...]:
+    def widths(self, first: int, *, hidden_layers: int = 1) -> tuple[int, ...]:
         """Of projector or predictor."""
         asked = self.config.hidden_width
-        hidden = () if asked == 0 else (asked or first,)
+        hidden = () if asked == 0 else (asked or first,) * hidden_layers
         return (first, *hidden, self.config.projector_width)
 
     def after_step(self, model: MethodModel, step: int, num_steps: int) -> None:
@@ -166,7 +170,10 @@ class _AmongQueue(_Contrast):
 
 
 class _AmongBatch(_Contrast):
-    """v3: both views ask, both answer, and the other images of the batch are the wrong answers."""
+    """v3: both views ask, both answer, and the other images of the batch are the wrong answers.
+
+    As in the authors' code, a vit has one more hidden layer in the projector and a norm behind the predictor.
+    """
 
     @property
     def views_per_image(self) -> float:
@@ -176,8 +183,12 @@ class _AmongBatch(_Contrast):
     def parts(self, encoder: ImageEncoder) -> Mapping[str, nn.Module]:
         from textssl.models.base_projection import Projector
 
-        projector = Projector(self.widths(encoder.feature_width), last_norm="plain")
-        predictor = Projector(self.widths(self.config.projector_width), last_norm="plain")
+        is_vit = self.encoder.kind == "vit"
+        widths = self.widths(encoder.feature_width, hidden_layers=2 if is_vit else 1)
+        projector = Projector(widths, last_norm="plain")
+        predictor = Projector(
+            self.widths(self.config.projector_width), last_norm="plain" if is_vit else "none", last_bias=False
+        )
         return with_teacher(encoder, self.filled({"projector": projector, "predictor": predictor}))
 
     def loss(self, model: MethodModel, batch: ViewBatch) -> LossTensor:
