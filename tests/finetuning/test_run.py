@@ -12,9 +12,11 @@ import pytest
 from tests.finetuning.small import texts
 from textssl.embeddings import Embeddings
 from textssl.errors import DataError, Interrupted, UsageError
+from textssl.finetuning import study
 from textssl.finetuning.classifier import open_classifier
 from textssl.finetuning.embedding import open_text_model
 from textssl.finetuning.examples import Examples
+from textssl.finetuning.objective import outputs
 from textssl.finetuning.options import FinetuneOptions
 from textssl.finetuning.results import FinetuneResult, Score, score_text
 from textssl.finetuning.run import finetune_run
@@ -117,6 +119,27 @@ def test_run_of_several_seeds_gives_mean_and_spread_and_keeps_the_best(encoder, 
     assert result.best_seed == best
     assert weights(tmp_path / "run") == weights(tmp_path / "run" / f"seed-{best}")
     assert RunFolder.view(tmp_path / "run").status()["state"] == "finished"
+
+
+@pytest.mark.parametrize("limit", [None, 20])
+def test_seeds_of_a_probe_pass_shared_texts_once_and_are_those_of_runs_of_their_own(
+    encoder, tmp_path, monkeypatch, limit
+):
+    passed = []
+
+    def counted(model, encoded, **options):
+        passed.append((options.get("what"), len(encoded)))
+        return outputs(model, encoded, **options)
+
+    monkeypatch.setattr(study, "outputs", counted)
+    options = dataclasses.replace(FAST, method="probe", train_limit=limit)
+    source, given = open_text_model(encoder), {"dev": examples(10, 2), "test": examples(30, 1), "pages": False}
+    together = dataclasses.replace(options, seeds=2)
+    finetune_run(source, examples(100), out=tmp_path / "both", options=together, **given)
+    assert passed == [("features", limit or 100), ("features", 10), *([("features", limit)] if limit else [])]
+    alone = dataclasses.replace(options, seed=2)
+    finetune_run(source, examples(100), out=tmp_path / "second", options=alone, **given)
+    assert weights(tmp_path / "both" / "seed-2") == weights(tmp_path / "second")
 
 
 def test_run_of_many_labels_of_numbers_and_of_pairs(encoder, tmp_path):

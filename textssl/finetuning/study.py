@@ -89,6 +89,7 @@ class Study:
         self.length = length
         self.targets = {name: labels.encode(examples) for name, examples in sets.named().items()}
         self.encoded = {name: self._encode(examples) for name, examples in sets.named().items()}
+        self._features: dict[str, Tensor] = {}
 
     @property
     def num_examples(self) -> dict[str, int]:
@@ -178,8 +179,17 @@ class Study:
             return FineTuning(texts, plan)
         model.requires_grad_(False)
         last_layer(model).requires_grad_(True)
-        features = outputs(model, texts.encoded, pad_id=texts.pad_id, device=self.options.device, what="features")
-        return HeadTuning(texts, plan, features_ND=features)
+        return HeadTuning(texts, plan, features_ND=self._frozen(model, texts.encoded))
+
+    def _frozen(self, model: Classifier, encoded: EncodedTexts) -> Tensor:
+        """What the last layer of a frozen model sees of texts; no seed changes it, so shared sets are passed once."""
+        name = next((name for name, own in self.encoded.items() if own is encoded), None)
+        if name in self._features:
+            return self._features[name]
+        found = outputs(model, encoded, pad_id=self.source.pad_id, device=self.options.device, what="features")
+        if name is not None:
+            self._features[name] = found
+        return found
 
     def _evaluation(self, model: Classifier) -> Callable[[], dict[str, float]] | None:
         """Scores the dev set; of a frozen model its vectors are computed once. None without a dev set."""
@@ -188,7 +198,7 @@ class Study:
         encoded, pad_id, device = self.encoded["dev"], self.source.pad_id, self.options.device
         if self.options.method == "full":
             return lambda: self._dev_scores(outputs(model, encoded, pad_id=pad_id, device=device))
-        features_ND = outputs(model, encoded, pad_id=pad_id, device=device, what="features").to(device)
+        features_ND = self._frozen(model, encoded).to(device)
         return lambda: self._dev_scores(last_layer(model)(features_ND).detach().cpu())
 
     def _dev_scores(self, logits: Tensor) -> dict[str, float]:
