@@ -1,12 +1,15 @@
 """generation.py: the cache against none, draws, limits."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from tests.models.small_models import DECODER, settings, small_tokenizer
+from tests.models.small_models import DECODER, fill, settings, small_tokenizer
 from textssl.errors import UsageError
 from textssl.generation import Sampling, _choose, generate
+from textssl.models.decoder import Decoder
 
 TOKENIZER = small_tokenizer()
 GREEDY = Sampling(temperature=0)
@@ -46,6 +49,28 @@ def test_draws_depend_on_seed_and_number_of_the_prompt():
     assert made(1) == made(1)
     assert made(1) != made(2)
     assert made(1)[0] != made(1)[1]
+
+
+def test_a_longer_prompt_beside_it_does_not_cut_a_text_short():
+    model = settings()["decoder"]
+    with torch.no_grad():
+        model.model.embed_tokens.weight[3] = 0  # no text ends by itself
+    prompts = ["a", "a b c d a b c d a b", "b", "a b c d a b c d a c", "c d"]
+    together = generate(model, TOKENIZER, prompts, max_new_tokens=9, sampling=GREEDY)
+    for prompt, result in zip(prompts, together, strict=True):
+        (alone,) = generate(model, TOKENIZER, [prompt], max_new_tokens=9, sampling=GREEDY)
+        assert (result.prompt, result.ids.tolist(), result.stopped) == (prompt, alone.ids.tolist(), alone.stopped)
+    assert [result.stopped for result in together] == ["max_new_tokens", "length"] * 2 + ["max_new_tokens"]
+
+
+def test_rows_of_the_table_that_no_token_stands_for_are_never_drawn():
+    config = dataclasses.replace(DECODER, vocabulary_size=TOKENIZER.vocabulary_size + 47)
+    model = fill(Decoder(config))
+    with torch.no_grad():
+        model.model.embed_tokens.weight[TOKENIZER.vocabulary_size :] = 100.0
+    for sampling in (GREEDY, Sampling(temperature=3.0)):
+        (result,) = generate(model, TOKENIZER, ["a"], max_new_tokens=12, sampling=sampling)
+        assert (result.ids < TOKENIZER.vocabulary_size).all()
 
 
 def test_generation_stops_at_the_models_length_at_the_limit_or_at_the_end():

@@ -7,7 +7,7 @@ Source: top-p is Holtzman et al. (arXiv 1904.09751), section 3.1; top-k Fan et a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -104,18 +104,33 @@ def generate(
     keys = [stream_key(seed, Purpose.GENERATE, number) for number in range(len(rows))]
     training = model.training
     model.eval()
-    made: list[tuple[list[int], Stopped]] = []
+    known = tokenizer.vocabulary_size  # the model's table may have more rows, which no token stands for
+    made: dict[int, tuple[list[int], Stopped]] = {}
     try:
         with torch.no_grad():
-            for start in range(0, len(rows), PROMPTS_AT_ONCE):
-                cut = slice(start, start + PROMPTS_AT_ONCE)
-                made += _generate(model, rows[cut], keys[cut], max_new_tokens, sampling)
+            for group in _groups([len(row) for row in rows], model.config.length, max_new_tokens):
+                own_rows, own_keys = [rows[number] for number in group], [keys[number] for number in group]
+                found = _generate(model, own_rows, own_keys, max_new_tokens, sampling, known)
+                made |= zip(group, found, strict=True)
     finally:
         model.train(training)
     return [
-        Generated(prompt, tokenizer.decode(ids), np.array(ids, dtype=np.int64), stopped)
-        for prompt, (ids, stopped) in zip(prompts, made, strict=True)
+        Generated(prompt, tokenizer.decode(made[number][0]), np.array(made[number][0], dtype=np.int64), made[number][1])
+        for number, prompt in enumerate(prompts)
     ]
+
+
+def _groups(widths: Sequence[int], length: int, max_new_tokens: int) -> Iterator[list[int]]:
+    """Numbers of prompts that go on together, so that none is cut short by a longer one beside it.
+
+    Those that the model's length does not limit may have any widths; others go with those of the same width.
+    """
+    alike: dict[int, list[int]] = {}
+    for number, width in enumerate(widths):
+        alike.setdefault(width if width + max_new_tokens > length else 0, []).append(number)
+    for numbers in alike.values():
+        for start in range(0, len(numbers), PROMPTS_AT_ONCE):
+            yield numbers[start : start + PROMPTS_AT_ONCE]
 
 
 def _encoded(model: Decoder, tokenizer: Tokenizer, prompts: Sequence[str]) -> list[NDArray[np.int32]]:
@@ -135,14 +150,19 @@ def _encoded(model: Decoder, tokenizer: Tokenizer, prompts: Sequence[str]) -> li
 
 
 def _generate(
-    model: Decoder, rows: Sequence[NDArray[np.int32]], keys: Sequence[int], max_new_tokens: int, sampling: Sampling
+    model: Decoder,
+    rows: Sequence[NDArray[np.int32]],
+    keys: Sequence[int],
+    max_new_tokens: int,
+    sampling: Sampling,
+    vocabulary_size: int,
 ) -> list[tuple[list[int], Stopped]]:
     """The new ids of some prompts, and why each ends."""
     import torch
 
     from textssl.models.decoder import Cache
 
-    table_VD = model.output_table
+    table_VD = model.output_table[:vocabulary_size]
     B, width = len(rows), max(map(len, rows))
     num_new = min(max_new_tokens, model.config.length - width)
     ids_BT = torch.zeros(B, width, dtype=torch.int64)

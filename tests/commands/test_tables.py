@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
+from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
 from corpora import CorpusError
+from textssl.commands._images import refuse_images
 from textssl.commands._tables import TableSettings, read_examples, read_texts, table_bytes
 from textssl.errors import DataError, UsageError
 
@@ -44,6 +47,29 @@ def test_rows_without_text_or_label_are_named_or_counted(tmp_path):
         read_examples(tmp_path / "b.csv", TableSettings(("title", "body"), label="topic", on_bad="skip"))
 
 
+def test_rows_without_a_second_text_are_named_or_counted(tmp_path):
+    (tmp_path / "a.csv").write_text("topic,title,body\nx,One,two\ny,Three, \nx,,four\n")
+    settings = TableSettings(("title",), text_pair="body", label="topic")
+    with pytest.raises(DataError, match="line 4 has no text"):
+        read_examples(tmp_path / "a.csv", settings)
+    (tmp_path / "b.csv").write_text("topic,title,body\nx,One,two\ny,Three, \n")
+    with pytest.raises(DataError, match=r"line 3 has no second text \(body\)"):
+        read_examples(tmp_path / "b.csv", settings)
+    content = read_examples(tmp_path / "a.csv", dataclasses.replace(settings, on_bad="skip"))
+    assert (content.examples.texts, content.examples.pairs, content.skipped) == (["One"], ["two"], 2)
+
+
+@pytest.mark.parametrize("text", ["the cat " * 40, "столица " * 30, "a/" * 3000 + " b"])
+def test_a_long_text_is_no_path(text):
+    assert read_texts(text, TableSettings(("title",))).texts == [text]
+    refuse_images(text, run="runs/lm", command="textssl predict runs/classes {source}")
+
+
+def test_numbers_are_not_taken_for_formulas():
+    rows = [["-1", "+1", "-1,5", "=1+1", "-a", "+1+1"]]
+    assert table_bytes(Path("a.csv"), list("abcdef"), rows) == b"a,b,c,d,e,f\n-1,+1,\"-1,5\",'=1+1,'-a,'+1+1\n"
+
+
 def test_texts_come_from_a_table_a_text_file_or_the_command_itself(tmp_path):
     (tmp_path / "a.csv").write_text(CSV)
     (tmp_path / "a.txt").write_text("one\n\nthree\n")
@@ -58,7 +84,7 @@ def test_texts_come_from_a_table_a_text_file_or_the_command_itself(tmp_path):
         read_texts(tmp_path / "a.csv", TableSettings(("titel",)))
 
 
-HOSTILE = ["=cmd", "-1", "+1", "@x", "\t=1", "'quoted", 'plain, "text"\nline', "a=b"]
+HOSTILE = ["=cmd", "-1+2", "+A1", "@x", "\t=1", "'quoted", 'plain, "text"\nline', "a=b"]
 
 
 def test_csv_keeps_spreadsheets_from_running_texts():

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score
 
 from textssl.embeddings import Embeddings
 from textssl.errors import DataError, UsageError
-from textssl.evaluators.classification import Classification, average_vectors, draw, read_labelled, scores
+from textssl.evaluators.classification import Classification, average_vectors, draw, read_labelled, scores, terms
 
 FRUIT, METALS = ["apple", "pear", "plum", "fig"], ["iron", "zinc", "lead", "tin"]
 
@@ -25,6 +26,15 @@ def texts(words: dict[str, list[str]], count: int) -> tuple[list[str], list[str]
     generator = np.random.default_rng(1)
     labels = [sorted(words)[at % len(words)] for at in range(count)]
     return [" ".join(generator.choice(words[label], 3)) for label in labels], labels
+
+
+def test_terms_are_the_usual_words_and_the_characters_of_scripts_without_spaces():
+    english = ["The cat's 2 new_hats, a B-52 and naïve été!", "one TWO", "x1 y"]
+    usual = TfidfVectorizer().build_analyzer()
+    assert [terms(text) for text in english] == [usual(text) for text in english]
+    assert terms("我爱BERT模型") == ["我", "爱", "我爱", "bert", "模", "型", "模型"]
+    assert terms("+ a ") == ["+", "a"]
+    assert terms("ดี") == ["ด", "ี", "ดี"]
 
 
 def test_vectors_classify_words_that_training_never_showed() -> None:

@@ -57,6 +57,14 @@ def test_word_vectors_know_words_that_training_never_showed(task, pairs):
     assert max(constant, tfidf) < averaged - 0.1  # no word of the test stands in the training set
 
 
+def test_tfidf_of_texts_without_words_looks_at_their_characters():
+    texts, labels = ["a", "b", "+", "-"] * 5, ["x", "y", "x", "y"] * 5
+    rows = Examples("t", texts, None, labels, range(20))
+    found = labels_of(rows, task="single_label", name="label")
+    _, tfidf = baselines(found, rows, found.encode(rows), rows, found.encode(rows))
+    assert tfidf.scores["accuracy"] == 1.0
+
+
 def test_tfidf_learns_from_words_that_it_saw():
     train, test = labelled("single_label", examples(60, 0)), labelled("single_label", examples(33, 0))
     labels = labels_of(train, task="auto")

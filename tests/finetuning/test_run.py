@@ -158,6 +158,18 @@ def test_run_of_many_labels_of_numbers_and_of_pairs(encoder, tmp_path):
     assert result.methods[0].scores["mean_absolute_error"].mean < 6
 
 
+def test_numbers_far_from_zero_are_refused_for_a_decoder(encoder, decoder, tmp_path):
+    options = dataclasses.replace(FAST, task="regression", epochs=1)
+    years = examples(40, labels=[1950.0 + at for at in range(40)])
+    message = "labels are around 1970 with a deviation of 10.9.*no bias.*\nSubtract 1970 from the labels"
+    with pytest.raises(UsageError, match=message):
+        finetune_run(open_text_model(decoder), years, out=tmp_path / "run", options=options, pages=False)
+    assert not (tmp_path / "run").exists()
+    finetune_run(open_text_model(encoder), years, out=tmp_path / "encoder", options=options, pages=False)
+    near = examples(40, labels=[20.0 + at for at in range(40)])
+    finetune_run(open_text_model(decoder), near, out=tmp_path / "near", options=options, pages=False)
+
+
 def test_run_without_a_dev_or_test_set_only_trains(decoder, tmp_path):
     options = dataclasses.replace(FAST, dev_share=0.0, epochs=1, class_weights="balanced")
     result = finetune_run(open_text_model(decoder), examples(20), out=tmp_path / "run", options=options, pages=False)

@@ -6,12 +6,17 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 import corpora
+from tests.models.small_models import LABELS
 from tests.small_language_models import TINY, sentences
 from textssl import registry
 from textssl.config import resolve
 from textssl.errors import DataError, UsageError
+from textssl.models.base_folder import save_model
+from textssl.models.encoder import EncoderBody, PredictionHead
+from textssl.models.heads import EncoderClassifier
 from textssl.objectives.base import Setting, Start
 from textssl.objectives.base_transformer import TransformerConfig, nats_scores
 from textssl.text.sources import from_iterable
@@ -143,6 +148,21 @@ def test_training_goes_on_from_a_saved_model_with_its_tokenizer(tmp_path):
     for name, part in second.model.state_dict().items():
         np.testing.assert_array_equal(part.numpy(), state[name])
     assert "its weights are those of runs/lm; options of its size do not count" in second.describe()
+
+
+def test_the_share_left_out_is_that_of_the_options_and_a_classifier_is_no_start(tmp_path):
+    run = prepared("masked_lm", tmp_path, dropout=0.1)
+    run.save(tmp_path / "saved", {name: part.numpy() for name, part in run.model.state_dict().items()})
+    start = Start(None, None, {}, "runs/lm", tmp_path / "saved")
+    for dropout in (0.0, 0.3):
+        model = prepared("masked_lm", tmp_path, start=start, dropout=dropout).model
+        assert (model.config.dropout, model.model.layers[0].attn.dropout) == (dropout, dropout)
+        assert all(torch.equal(one, two) for one, two in zip(model.parameters(), run.model.parameters(), strict=True))
+    classifier = EncoderClassifier(EncoderBody(run.model.config), PredictionHead(run.model.config), LABELS)
+    save_model(tmp_path / "classifier", classifier, run.corpus.tokenizer)
+    start = Start(None, None, {}, "runs/classes", tmp_path / "classifier")
+    with pytest.raises(UsageError, match="runs/classes: holds a classifier, expected a model that predicts tokens"):
+        prepared("masked_lm", tmp_path, start=start)
 
 
 def test_a_start_that_does_not_fit_is_refused(tmp_path):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from textssl import registry
 from textssl.commands._sources import what_was_mended
-from textssl.commands.base import IMAGE_MODEL, model_type_of
+from textssl.commands.base import IMAGE_MODEL, is_there, model_type_of
 from textssl.errors import DataError, UsageError
 from textssl.run_folder import COMMAND, RunFolder
 
@@ -167,7 +167,7 @@ def refuse_images(source: str | Path, *, run: str | Path, command: str) -> None:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         suffix = ".idx" if "idx" in path.name else suffix
-    is_image = path.is_dir() or (path.exists() and suffix in IMAGE_SUFFIXES | ARRAY_SUFFIXES)
+    is_image = is_there(path) and (path.is_dir() or suffix in IMAGE_SUFFIXES | ARRAY_SUFFIXES)
     if is_image:
         raise DataError(
             f"holds a model of text, and images were given ({_shown(source)})",
@@ -204,16 +204,10 @@ def note(text: str) -> None:
 def _looks_like_text(source: str | Path) -> bool:
     """A text file or a table by its name, or words that are no path."""
     path = Path(source)
-    if path.is_dir() or str(source).startswith("hub:"):
+    there = is_there(path)
+    if (there and path.is_dir()) or str(source).startswith("hub:"):
         return False
-    return path.suffix.lower() in TEXT_SUFFIXES or (len(str(source).split()) > 1 and not _is_there(path))
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # longer than a name may be
-        return False
+    return path.suffix.lower() in TEXT_SUFFIXES or (len(str(source).split()) > 1 and not there)
 
 
 def _trained_on(run: RunFolder) -> str | None:

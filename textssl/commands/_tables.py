@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from textssl.commands.base import existing
+from textssl.commands.base import existing, is_there
 from textssl.errors import DataError, UsageError
 from textssl.finetuning.examples import Examples, places_text
 from textssl.finetuning.labels import is_missing
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
-MAX_PATH_LENGTH = 255
+NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 OUTPUT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -106,7 +107,7 @@ def read_texts(source: str | Path, settings: TableSettings) -> Examples:
 
     path = Path(source)
     looks_like_text = isinstance(source, str) and (len(source.split()) != 1 or not path.suffix)
-    if looks_like_text and (len(str(source)) > MAX_PATH_LENGTH or not path.exists()):
+    if looks_like_text and not is_there(path):
         return Examples("the text given", [str(source)], None, [], [1])
     path = existing(path, what="file of texts")
     if settings.format is not None or inner_suffix(path) in SUFFIXES:
@@ -117,7 +118,7 @@ def read_texts(source: str | Path, settings: TableSettings) -> Examples:
 def table_bytes(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
     """A table as the bytes of a file of the kind that its name says.
 
-    In CSV a text that a spreadsheet would take for a formula gets an apostrophe in front.
+    In CSV a text that a spreadsheet would take for a formula gets an apostrophe in front; a number stays one.
 
     Args:
         path: ends with .csv, .tsv, .jsonl or .parquet.
@@ -142,20 +143,21 @@ def table_bytes(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def _without_gaps(examples: Examples, settings: TableSettings) -> Examples:
-    """The examples that have a text, and a label where one is wanted and rows may be left out."""
+    """The examples that have a text (or two), and a label where one is wanted and rows may be left out."""
     import numpy as np
 
-    blank = [at for at, text in enumerate(examples.texts) if not text.strip()]
+    blank = {at for at, text in enumerate(examples.texts) if not text.strip()}
+    no_pair = {at for at, text in enumerate(examples.pairs or ()) if not text.strip()} - blank
     if settings.on_bad == "error":
-        if blank:
-            verb = "has" if len(blank) == 1 else "have"
-            raise DataError(
-                f"{places_text(examples, blank)} {verb} no text",
-                where=examples.source,
-                hint="Fill them in, or leave such rows out with --on-bad skip.",
-            )
+        for empty, what in ((blank, "text"), (no_pair, f"second text ({settings.text_pair})")):
+            if empty:
+                raise DataError(
+                    f"{places_text(examples, sorted(empty))} {'has' if len(empty) == 1 else 'have'} no {what}",
+                    where=examples.source,
+                    hint="Fill them in, or leave such rows out with --on-bad skip.",
+                )
         return examples
-    bad = set(blank)
+    bad = blank | no_pair
     if settings.label is not None and settings.label_separator is None:
         bad |= {at for at, label in enumerate(examples.labels) if is_missing(label)}
     if len(bad) == len(examples):
@@ -195,7 +197,7 @@ def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
 
 def _safe(text: str) -> str:
     """The text, with an apostrophe where a spreadsheet would run it (or where the text begins with one)."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text) else text
 
 
 def _parquet(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

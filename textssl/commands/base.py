@@ -1,6 +1,7 @@
 """What several commands share: text that is safe to print, values as JSON, plain tables, and opening vectors."""
 
 import dataclasses
+import errno
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -152,6 +153,16 @@ def require_known(vectors: "Embeddings", words: Sequence[str], *, where: str) ->
     )
 
 
+def is_there(path: Path) -> bool:
+    """Whether something stands at a path; not so of words that are longer than a name may be."""
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
+
+
 def existing(path: str | Path, *, what: str) -> Path:
     """The path, if something stands there.
 
@@ -163,7 +174,7 @@ def existing(path: str | Path, *, what: str) -> Path:
         DataError: nothing there; the nearest names beside it are suggested.
     """
     path = Path(path)
-    if path.exists():
+    if is_there(path):
         return path
     beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     hint = did_you_mean(path.name, beside) or "Check the path."

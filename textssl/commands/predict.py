@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textssl.commands._predict_images import ImagePredictions
-    from textssl.finetuning.labels import Task
+    from textssl.finetuning.labels import Labels, Task
 
 THRESHOLD_SHOWN = 0.5
 TEXT_WIDTH = 60
@@ -143,8 +143,9 @@ def predict(
     chosen = chosen_device(device)
     encoded = model.encode(examples.texts, examples.pairs)
     found = probabilities_of(model.model.to(chosen), encoded, labels, pad_id=model.pad_id, device=chosen)
+    separator = f"{_config_of(run).get('label_separator') or ','} "
     predictions = tuple(
-        Prediction(place, each, _label(labels.task, labels.names, row), dict(zip(labels.names, row, strict=True)))
+        Prediction(place, each, _label(labels, row, separator), dict(zip(labels.names, row, strict=True)))
         for place, each, row in zip(examples.places, examples.texts, found.tolist(), strict=True)
     )
     result = Predictions(str(run), labels.task, examples.place_name, predictions, encoded.num_truncated, out)
@@ -193,16 +194,23 @@ def _columns_of(
     run: str | Path, text: Sequence[str] | str, text_pair: str | None
 ) -> tuple[tuple[str, ...], str | None]:
     """The columns asked for, else those of the run."""
-    from textssl.run_folder import RunFolder
-
     given = (text,) if isinstance(text, str) else tuple(text)
-    config = RunFolder.view(Path(run)).config() if RunFolder.is_run(Path(run)) else {}
+    config = _config_of(run)
     return given or tuple(config.get("text", ("text",))), text_pair or config.get("text_pair")
 
 
-def _label(task: Task, names: Sequence[str], row: Sequence[float]) -> str:
-    if task == "regression":
+def _label(labels: Labels, row: Sequence[float], separator: str) -> str:
+    if labels.task == "regression":
         return f"{row[0]:.4g}"
-    if task == "multi_label":
-        return ", ".join(name for name, probability in zip(names, row, strict=True) if probability >= THRESHOLD_SHOWN)
+    names = labels.names
+    if labels.task == "multi_label":
+        shown = (name for name, probability in zip(names, row, strict=True) if probability >= THRESHOLD_SHOWN)
+        return separator.join(shown)
     return names[max(range(len(row)), key=row.__getitem__)]
+
+
+def _config_of(run: str | Path) -> dict[str, Any]:
+    """The options of a run; none of a model folder."""
+    from textssl.run_folder import RunFolder
+
+    return RunFolder.view(Path(run)).config() if RunFolder.is_run(Path(run)) else {}

@@ -9,6 +9,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,12 @@ COLUMNS = ("method", "train_texts", "seeds", "accuracy", "accuracy_std", "macro_
 MAX_FIELD_BYTES = 1 << 24
 MAX_ITERATIONS = 1000
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana, ideographs."""
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_TERM = re.compile(rf"[{_UNSPACED}]+|[^\W{_UNSPACED}]{{2,}}")
 
 
 class Classification(Evaluator):
@@ -231,8 +238,23 @@ def _predict(features: Any, inputs: Any, labels: NDArray[Any], test_inputs: Any)
 
 
 def tfidf() -> TfidfVectorizer:
-    """The words of a text, rare ones weighing more: log counts times log inverse document frequency, of unit length."""
-    return TfidfVectorizer(sublinear_tf=True)
+    """The terms of a text, rare ones weighing more: log counts times log inverse document frequency, of unit length."""
+    return TfidfVectorizer(sublinear_tf=True, analyzer=terms)
+
+
+def terms(text: str) -> list[str]:
+    """The words of two letters and more in small letters, as scikit-learn takes them by default.
+
+    Of scripts that write no spaces, single characters and pairs of neighbours; of a text without any of these, its
+    characters, so that every text but a blank one has terms.
+    """
+    found: list[str] = []
+    for part in _TERM.findall(text.lower()):
+        if _UNSPACED_CHARACTER.match(part):
+            found += [*part, *map("".join, pairwise(part))]
+        else:
+            found.append(part)
+    return found or [character for character in text if not character.isspace()]
 
 
 def logistic() -> LogisticRegression:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from textssl.errors import UsageError
 from textssl.finetuning.embedding import TextModel
 from textssl.finetuning.examples import Examples, contradictions, cut_off, overlaps, places_text, shows_its_label
-from textssl.finetuning.labels import labels_of
+from textssl.finetuning.labels import Labels, labels_of
 from textssl.finetuning.options import FinetuneOptions, checked_length
 from textssl.finetuning.results import RESULTS, FinetuneResult
 from textssl.finetuning.seeds import Making, train_seeds, weights_sha256
@@ -20,6 +21,8 @@ from textssl.training.progress import Progress, SilentProgress
 from textssl.word_vectors import WordVectors
 
 Note = Callable[[str], None]
+MOST_DEVIATIONS = 5
+"""Between 0 and the mean of numbers that a last layer without a bias is to predict."""
 
 
 def finetune_run(
@@ -67,6 +70,7 @@ def finetune_run(
     if labels.task == "regression":
         labels = labels_of(sets.train, task="regression", name=label_name)
     if source.is_decoder:  # its last layer has no bias, which the mean of numbers would need
+        _check_without_bias(labels)
         labels = dataclasses.replace(labels, mean=0.0)
     config = {"command": "finetune", "model": str(source.path), **settings, **options.that_matter()}
     given = {name: _data_of(each) for name, each in _given(train, dev, test)}
@@ -88,6 +92,16 @@ def split(train: Examples, dev: Examples | None, test: Examples | None, options:
     if dev is None and options.dev_share > 0:
         train, dev = cut_off(train, share=options.dev_share, seed=options.seed)
     return Sets(train, dev, test)
+
+
+def _check_without_bias(labels: Labels) -> None:
+    """Refuse numbers whose mean no last layer without a bias reaches in a usual fine-tuning."""
+    if labels.task == "regression" and abs(labels.mean) > MOST_DEVIATIONS * labels.deviation:
+        raise UsageError(
+            f"the labels are around {labels.mean:.4g} with a deviation of {labels.deviation:.4g}, "
+            "and a decoder's last layer has no bias that could reach them",
+            hint=f"Subtract {labels.mean:.4g} from the labels, or fine-tune an encoder (masked_lm).",
+        )
 
 
 def _summary_of(study: Study) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -72,7 +73,7 @@ class TransformerRun(ABC):
     def model(self) -> Any:
         """The model that is trained."""
         if self._given is not None:
-            return self._given
+            return _with_dropout(self._given, self.config.dropout)
         rounded = -(-self.corpus.tokenizer.vocabulary_size // PAD_VOCABULARY_TO) * PAD_VOCABULARY_TO
         return self.new_model(vocabulary_size=rounded)
 
@@ -179,14 +180,29 @@ def started_from(start: Start | None, kind: str) -> tuple[Any, Tokenizer | None]
 
     model, tokenizer = load_model(start.path)
     found = type(model).__name__
+    fitting = {"Encoder": "masked_lm", "Decoder": "next_token"}.get(found)
+    if fitting is None:
+        raise UsageError(
+            "holds a classifier, expected a model that predicts tokens",
+            where=start.source,
+            hint="Start from the run that the classifier was made of.",
+        )
     if found != kind:
-        fitting = {"Encoder": "masked_lm", "Decoder": "next_token"}[found]
         raise UsageError(
             f"holds a model of the kind {found.lower()}, expected one of the kind {kind.lower()}",
             where=start.source,
             hint=f"Train it with textssl train {fitting}, or start from another folder.",
         )
     return model, tokenizer
+
+
+def _with_dropout(model: Any, dropout: float) -> Any:
+    """The model with another share left out while training; itself where it is the same."""
+    if model.config.dropout == dropout:
+        return model
+    made = type(model)(dataclasses.replace(model.config, dropout=dropout))
+    made.load_state_dict(model.state_dict())
+    return made
 
 
 def _millions(number: int) -> str:
