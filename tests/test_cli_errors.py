@@ -7,6 +7,7 @@ import errno
 import pytest
 
 import corpora
+import textssl.training.devices  # noqa: F401  (knows what full memory looks like; what fills it has imported it)
 from textssl import cli_errors
 from textssl.errors import DataError, DivergedError, Interrupted, ResourceError, UsageError
 
@@ -30,6 +31,11 @@ from textssl.errors import DataError, DivergedError, Interrupted, ResourceError,
         (corpora.CorpusError("is binary", where="x", hint="go"), 3, "error: x: is binary\n  next: go\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
         (MemoryError(), 4, "error: out of memory\n"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
+            4,
+            "error: out of memory: CUDA out of memory. Tried to allocate 2 GiB\n  next: Choose a smaller batch",
+        ),
         (
             FileNotFoundError(errno.ENOENT, "No such file or directory", "q.txt"),
             3,

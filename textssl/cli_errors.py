@@ -82,6 +82,11 @@ def as_textssl_error(error: BaseException) -> TextsslError | None:
     if isinstance(error, MemoryError):
         detail = f": {error}" if str(error) else ""
         return ResourceError(f"out of memory{detail}", hint="See how much there is: textssl doctor")
+    devices = sys.modules.get("textssl.training.devices")  # what fills a device's memory has imported it
+    if devices is not None and devices.is_out_of_memory(error):
+        first = str(error).partition("\n")[0]
+        hint = "Choose a smaller batch, length or model, or --device cpu."
+        return ResourceError(f"out of memory: {first}", hint=hint)
     if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
         return ResourceError(f"the terminal cannot show this text ({error.encoding})", hint="Set PYTHONUTF8=1.")
     if isinstance(error, OSError):

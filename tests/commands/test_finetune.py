@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from tests.finetuning.small import FRUIT, save_model, texts, write_csv
+from textssl.tensor_file import open_tensors, save_tensors
 
 ONCE = ("--epochs", "1", "--batch", "8", "--device", "cpu")
 FAST = ("--epochs", "2", "--batch", "8", "--learning-rate", "1e-2", "--dropout", "0", "--device", "cpu")
@@ -134,6 +136,19 @@ def test_predict_writes_labels_with_probabilities(run, stars, tmp_path, suffix):
         assert row["prediction"] == ("fruit" if fruit > metal else "metal")
 
 
+def test_tables_without_a_header_are_learnt_from_predicted_and_embedded(run, model, tmp_path):
+    rows = write_csv(tmp_path / "train.csv", 40).read_text().splitlines()[1:]
+    (tmp_path / "train.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "new.csv").write_text("\n".join(rows[:3]) + "\n")
+    words = ("finetune", model, "train.csv", "--headerless", "train", "--text", "1", "--label", "2", "--out", "runs/x")
+    assert run(*words, *ONCE).code == 0
+    assert len(json.loads(run("predict", "runs/x", "new.csv", "--json").out)["predictions"]) == 3
+    refused = run("predict", "runs/x", "new.csv", "--no-headerless")
+    assert (refused.code, "no column '1'" in refused.err) == (3, True)
+    found = json.loads(run("embed", model, "new.csv", "--headerless", "--text", "1", "--json").out)
+    assert found["num_texts"] == 3
+
+
 def test_predict_takes_one_text_or_a_file_of_lines(run, stars, tmp_path):
     finished = run("predict", stars, "a good old plum", "--json")
     assert json.loads(finished.out)["predictions"][0]["label"] == "fruit"
@@ -193,6 +208,33 @@ def test_embed_of_word_vectors_and_of_a_classifier(run, vectors, stars, tmp_path
     write_csv(tmp_path / "t.csv", 3)
     printed = run("embed", stars, "t.csv", "--text", "review", "--pooling", "cls", "--no-normalise").out
     assert [len(line.split(" ")) for line in printed.splitlines()] == [16] * 3
+
+
+def test_embed_says_how_many_texts_were_cut(run, model, tmp_path):
+    (tmp_path / "t.txt").write_text("apple\n" + "iron zinc " * 200 + "\n")
+    done = run("embed", model, "t.txt", "--out", "v.npy")
+    assert "1 text was longer than the model reads and cut to its length" in done.err
+    assert json.loads(run("embed", model, "t.txt", "--out", "v.npy", "--json").out)["num_truncated"] == 1
+
+
+def test_a_body_without_a_head_is_embedded_fine_tuned_and_trained_but_fills_nothing(run, model, tmp_path):
+    shutil.copytree(model, tmp_path / "body")
+    opened = open_tensors(tmp_path / "body" / "model.safetensors").tensors
+    kept = {name: np.array(array) for name, array in opened.items() if name.startswith("model.")}
+    save_tensors(tmp_path / "body" / "model.safetensors", {name.removeprefix("model."): kept[name] for name in kept})
+    (tmp_path / "body" / "manifest.json").unlink()
+    vectors = [json.loads(run("embed", each, "apple iron", "--json").out)["vectors"] for each in (model, "body")]
+    assert vectors[0] == vectors[1]
+    data = write_csv(tmp_path / "train.csv", 40)
+    done = run("finetune", "body", data, "--text", "review", "--label", "stars", "--out", "runs/x", *ONCE)
+    assert done.code == 0, done.err
+    assert "body holds a body without a head; the layers above it are new" in done.err
+    (tmp_path / "c.txt").write_text("\n".join(texts(200)[0]))
+    done = run("train", "masked_lm", "c.txt", "--from", "body", "--out", "runs/lm", "--dry-run", "--length", "16")
+    assert done.code == 0, done.err
+    assert "that is a body without a head, which is new" in done.out + done.err
+    done = run("fill", "body", "apple [MASK]")
+    assert (done.code, "lacks the weights decoder.bias" in done.err) == (3, True)
 
 
 def test_embed_refuses_what_it_cannot_do(run, model, vectors):

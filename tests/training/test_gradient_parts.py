@@ -211,7 +211,7 @@ def test_number_of_parts_found_is_kept_in_the_state():
 def test_full_memory_without_auto_or_later_says_what_to_type():
     message = (
         "the memory of cpu does not suffice for a step: CUDA out of memory. Tried to allocate 2 GiB\n"
-        "Give --batch auto to compute each batch in smaller parts, or choose a smaller batch, length or preset."
+        "Choose a smaller batch, length or model; textssl train --batch auto computes a batch in smaller parts."
     )
     with pytest.raises(ResourceError, match=f"^{re.escape(message)}$"):
         small_task(objective=FullMemory(2)).step(0)
@@ -219,7 +219,7 @@ def test_full_memory_without_auto_or_later_says_what_to_type():
     task = small_task(AUTO, objective=late)
     train_steps(task, stop=3)
     late.fits = 2
-    with pytest.raises(ResourceError, match=r"Give --batch auto"):
+    with pytest.raises(ResourceError, match=r"Choose a smaller batch"):
         task.step(3)
     with pytest.raises(ResourceError, match=r"not even with the batch in 1024 parts"):
         small_task(AUTO, objective=FullMemory(-1)).step(0)

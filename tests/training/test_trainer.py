@@ -199,6 +199,11 @@ def test_evaluation_comes_after_epochs_and_at_the_end(tmp_path):
     assert [record["step"] for record in records(tmp_path) if record["kind"] == "evaluation"] == [8, 10]
 
 
+def test_divergence_before_the_first_checkpoint_says_so(tmp_path):
+    with pytest.raises(DivergedError, match="of step 2 is .*; there was no checkpoint yet"):
+        train(tmp_path, SmallTask(bad_step=2), checkpoint_every="5steps")
+
+
 @pytest.mark.parametrize("total", [float("nan"), float("inf"), 1.0])
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path, total):
     task = SmallTask(bad_step=7)

@@ -97,8 +97,13 @@ def read_examples(
     return TableContent(kept, tuple(rows.names), sum(rows.report().values()) + len(examples) - len(kept))
 
 
-def read_texts(source: str | Path, settings: TableSettings) -> Examples:
+def read_texts(source: str | Path, settings: TableSettings, *, header: bool = True) -> Examples:
     """Texts without labels: a table, a text file with a text on each line (blank ones too), or one text itself.
+
+    Args:
+        source: a path or a text.
+        settings: columns of a table.
+        header: of a table, whether its first row names the columns.
 
     Raises:
         DataError: nothing is there under a name that looks like one of a file.
@@ -111,7 +116,7 @@ def read_texts(source: str | Path, settings: TableSettings) -> Examples:
         return Examples("the text given", [str(source)], None, [], [1])
     path = existing(path, what="file of texts")
     if settings.format is not None or inner_suffix(path) in SUFFIXES:
-        return read_examples(path, settings).examples
+        return read_examples(path, settings, header=header).examples
     return _lines_of(path, settings)
 
 

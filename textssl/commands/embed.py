@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from textssl.commands._images import ImageReading, is_for_images, refuse_given, refuse_images
+from textssl.commands._images import ImageReading, is_for_images, note, refuse_given, refuse_images
 from textssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,16 +42,23 @@ class TextVectors:
         vectors: float32 (N, D), in the order of the texts.
         out: the file written, or None.
         duration_s: the time it took to compute them.
+        num_truncated: texts longer than the model, which were cut.
     """
 
     run: str
     vectors: NDArray[np.float32]
     out: Path | None
     duration_s: float
+    num_truncated: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For --json; the vectors themselves where no file holds them."""
-        size = {"run": self.run, "num_texts": len(self.vectors), "width": self.vectors.shape[1]}
+        size = {
+            "run": self.run,
+            "num_texts": len(self.vectors),
+            "width": self.vectors.shape[1],
+            "num_truncated": self.num_truncated,
+        }
         if self.out is not None:
             return {**size, "out": str(self.out), "duration_s": self.duration_s}
         return {**size, "out": None, "duration_s": self.duration_s, "vectors": self.vectors.tolist()}
@@ -65,6 +72,7 @@ def embed(
     pooling: Literal["mean", "cls"] = "mean",
     normalise: bool = True,
     text: Sequence[str] = ("text",),
+    headerless: bool = False,
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None,
     encoding: str = "utf-8",
     on_bad: Literal["error", "skip"] = "error",
@@ -83,6 +91,7 @@ def embed(
         pooling: mean over all tokens of a text, or the first one (cls).
         normalise: make every vector one of length 1, so that products are cosines.
         text: columns of the texts, where the file is a table.
+        headerless: the table has no header, columns have numbers from 1 on.
         format: of the table, where its name does not tell.
         encoding: of text files.
         on_bad: stop at the first faulty row of a table or image, or skip them.
@@ -104,7 +113,7 @@ def embed(
 
     if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
-    texts = {"pooling": pooling, "text": text, "format": format, "encoding": encoding}
+    texts = {"pooling": pooling, "text": text, "headerless": headerless, "format": format, "encoding": encoding}
     if is_for_images(run):
         from textssl.commands._embed_images import embed_images
 
@@ -117,12 +126,16 @@ def embed(
     images = {"projection": projection, "image_field": image_field, "image_size": image_size}
     refuse_given(embed, images, what="images", because="texts are embedded")
     columns = (text,) if isinstance(text, str) else tuple(text)
-    examples = read_texts(source, TableSettings(columns, None, None, None, format, encoding, on_bad))
+    settings = TableSettings(columns, None, None, None, format, encoding, on_bad)
+    examples = read_texts(source, settings, header=not headerless)
     start = time.monotonic()
     chosen = _device(device, isinstance(model, TextModel))
-    vectors = embed_texts(model, examples.texts, pooling=pooling, normalise=normalise, device=chosen)
+    encoded = model.encode(examples.texts) if isinstance(model, TextModel) else None
+    texts_given = examples.texts if encoded is None else encoded
+    vectors = embed_texts(model, texts_given, pooling=pooling, normalise=normalise, device=chosen)
     duration_s = time.monotonic() - start
-    return TextVectors(str(run), vectors, _written(out, vectors), duration_s)
+    num_truncated = 0 if encoded is None else encoded.num_truncated
+    return TextVectors(str(run), vectors, _written(out, vectors), duration_s, num_truncated)
 
 
 def show(result: TextVectors | ImageVectors, console: Console) -> None:
@@ -135,6 +148,9 @@ def show(result: TextVectors | ImageVectors, console: Console) -> None:
         show_vectors(result, console)
         return
 
+    if result.num_truncated:
+        were = "text was" if result.num_truncated == 1 else "texts were"
+        note(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
     if result.out is None:
         for vector in result.vectors:
             console.print(" ".join(f"{value:.6g}" for value in vector.tolist()))

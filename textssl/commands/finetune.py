@@ -160,7 +160,9 @@ def _on_texts(
 
     names = ("text_pair", "label", "label_separator", "format", "encoding", "on_bad")
     settings = TableSettings(tuple(asked["text"]), **{name: asked[name] for name in names})
-    source = open_text_model(model)
+    source = open_text_model(model, body_suffices=True)
+    if source.model.head_is_new:
+        note(f"{model} holds a body without a head; the layers above it are new")
     refuse_images(data, run=model, command="textssl finetune runs/views {source} --out runs/classes")
     sets = _read(data, asked["dev"], asked["test"], settings, asked["headerless"])
     return finetune_run(

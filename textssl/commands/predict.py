@@ -83,6 +83,7 @@ def predict(
     out: Path | None = None,
     text: Sequence[str] = (),
     text_pair: str | None = None,
+    headerless: bool | None = None,
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None,
     encoding: str = "utf-8",
     on_bad: Literal["error", "skip"] = "error",
@@ -99,6 +100,7 @@ def predict(
         out: table to write: .csv, .tsv, .jsonl or .parquet; printed when left out.
         text: columns of the texts; when left out, those that the run was trained on.
         text_pair: column of the second text; when left out, that of the run.
+        headerless: the table has no header, columns have numbers from 1 on; when left out, as the run's training file.
         format: of the table, where its name does not tell.
         encoding: of text files.
         on_bad: stop at the first faulty row or image, or skip them.
@@ -122,7 +124,9 @@ def predict(
 
     if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
-    texts = {"text": text, "text_pair": text_pair, "format": format, "encoding": encoding}
+    texts = {
+        "text": text, "text_pair": text_pair, "headerless": headerless, "format": format, "encoding": encoding
+    }  # fmt: skip
     if is_for_images(run):
         from textssl.commands._predict_images import predict_images
 
@@ -134,7 +138,8 @@ def predict(
     images = {"image_field": image_field, "image_size": image_size}
     refuse_given(predict, images, what="images", because="texts are classified")
     columns, pair = _columns_of(run, text, text_pair)
-    examples = read_texts(source, TableSettings(columns, pair, None, None, format, encoding, on_bad))
+    bare = "train" in _config_of(run).get("headerless", ()) if headerless is None else headerless
+    examples = read_texts(source, TableSettings(columns, pair, None, None, format, encoding, on_bad), header=not bare)
     if (pair is None) != (examples.pairs is None):
         raise UsageError(
             f"{examples.source} holds one text in a row, the run was trained on two",

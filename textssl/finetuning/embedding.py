@@ -72,8 +72,13 @@ class TextModel:
         )
 
 
-def open_text_model(path: str | Path) -> TextModel:
+def open_text_model(path: str | Path, *, body_suffices: bool = False) -> TextModel:
     """Open the transformer of a run or of a model folder.
+
+    Args:
+        path: run or folder.
+        body_suffices: open a folder without the head that predicts tokens too, as `AutoModel` saves it; the head of the
+            model is new then (`head_is_new`).
 
     Raises:
         DataError: there is none; a run of word vectors is told apart.
@@ -88,7 +93,7 @@ def open_text_model(path: str | Path) -> TextModel:
             where=str(path),
             hint="Train one first: textssl train masked_lm corpus.txt --out runs/lm --preset tiny",
         )
-    model, tokenizer = load_model(folder)
+    model, tokenizer = load_model(folder, new_head_seed=0 if body_suffices else None)
     return TextModel(model, tokenizer, folder)
 
 
@@ -108,7 +113,7 @@ def open_source(source: Any) -> TextModel | WordVectors:
         from textssl.models.base_folder import is_model_folder
 
         if is_model_folder(folder):
-            return open_text_model(folder)
+            return open_text_model(folder, body_suffices=True)
         _refuse_network_for_images(folder, source)
     return Embeddings.load(source)
 
@@ -146,7 +151,7 @@ def _refuse_network_for_images(folder: Path, given: str | Path) -> None:
 
 def embed_texts(
     source: TextModel | WordVectors,
-    texts: Sequence[str],
+    texts: Sequence[str] | EncodedTexts,
     *,
     pooling: Pooling = "mean",
     normalise: bool = True,
@@ -156,7 +161,7 @@ def embed_texts(
 
     Args:
         source: a transformer, or word vectors, of which the mean over the words known is taken.
-        texts: N texts; what is longer than the model is cut.
+        texts: N texts, for a transformer also encoded already; what is longer than the model is cut.
         pooling: mean over all positions, or the first one ([CLS]); of a decoder the last one.
         normalise: make each vector one of unit length; zeros stay zeros.
         device: of the transformer.
@@ -168,7 +173,10 @@ def embed_texts(
         UsageError: cls is asked of word vectors.
     """
     if isinstance(source, TextModel):
-        vectors = _hidden_means(source, source.encode(texts), pooling, device)
+        encoded = texts if isinstance(texts, EncodedTexts) else source.encode(texts)
+        vectors = _hidden_means(source, encoded, pooling, device)
+    elif isinstance(texts, EncodedTexts):
+        raise TypeError("encoded texts are for a transformer, word vectors take texts")
     elif pooling == "cls":
         raise UsageError("word vectors have no cls position, pooling must be mean")
     else:

@@ -116,7 +116,8 @@ def load_model(folder: Path, *, new_head_seed: int | None = None) -> tuple[Model
         tied = {"lm_head.weight": "model.embed_tokens.weight"} if config.tied else {}
     if new_head_seed is not None and described.labels is None:
         initialise(model, seed=new_head_seed, num_layers=config.layers)
-        load_weights(folder, model, tied=tied, optional=("head.", "decoder.", "lm_head."))
+        missing = load_weights(folder, model, tied=tied, optional=("head.", "decoder.", "lm_head."))
+        model.head_is_new = bool(missing)
     else:
         load_weights(folder, model, tied=tied)
     return model, tokenizer

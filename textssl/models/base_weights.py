@@ -44,7 +44,7 @@ def read_object(file: Path) -> dict[str, Any]:
 
 def load_weights(
     folder: Path, model: nn.Module, *, tied: Mapping[str, str] = {}, optional: tuple[str, ...] = ()
-) -> None:
+) -> list[str]:
     """Copy the weights of a folder into a model, raised to its type.
 
     Args:
@@ -53,6 +53,9 @@ def load_weights(
         tied: names that a file may hold although the model has no such parameter, each with the parameter that it must
             equal.
         optional: how the names begin that all of them may be missing together; they keep their values then.
+
+    Returns:
+        The names that were missing.
 
     Raises:
         DataError: a tensor is missing, of another shape, no floating numbers, not finite or not known; or a file is
@@ -84,6 +87,7 @@ def load_weights(
     for name, values in copies.items():
         if not torch.equal(values.float(), expected[tied[name]].detach()):
             _refuse(folder, f"has {name!r} different from {tied[name]!r}, expected one table for both")
+    return missing
 
 
 def _target(name: str, prefix: str, expected: Mapping[str, Any]) -> str:

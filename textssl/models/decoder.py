@@ -112,6 +112,9 @@ class Cache:
 class Decoder(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
     """Embeddings, blocks and the output table."""
 
+    head_is_new = False
+    """True where the weights were those of a body alone, and nobody has trained an output table yet."""
+
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config

@@ -73,6 +73,9 @@ class EncoderConfig:
 class Encoder(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
     """Embeddings, blocks and the head that predicts masked tokens; the output table is the embedding table."""
 
+    head_is_new = False
+    """True where the weights were those of a body alone, and nobody has trained the head yet."""
+
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config

@@ -48,6 +48,8 @@ class Labels:
 class EncoderClassifier(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
     """An encoder's body, its prediction head on one vector of the text, and a layer of K outputs."""
 
+    head_is_new = False
+
     def __init__(self, body: EncoderBody, head: PredictionHead, labels: Labels) -> None:
         super().__init__()
         self.config = body.config
@@ -74,6 +76,8 @@ class EncoderClassifier(nn.Module):  # type: ignore[misc]  # torch is not follow
 
 class DecoderClassifier(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
     """A decoder's body and a layer of K outputs on the last position that is no padding."""
+
+    head_is_new = False
 
     def __init__(self, body: DecoderBody, labels: Labels) -> None:
         super().__init__()

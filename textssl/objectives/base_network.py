@@ -111,6 +111,8 @@ class TransformerRun(ABC):
         lines = [f"{kind}, vocabulary {shape.vocabulary_size:,}: {_millions(count)} parameters ({rest} in the blocks)"]
         if self.setting.start is not None:
             lines.append(f"its weights are those of {self.setting.start.source}; options of its size do not count")
+            if self._given is not None and self._given.head_is_new:
+                lines.append("that is a body without a head, which is new")
         flops = flops_per_token(shape, self.scored_share, config.length)
         memory = memory_bytes(shape, batch=-(-config.batch_rows // config.parts), length=config.length)
         lines.append(
@@ -178,7 +180,7 @@ def started_from(start: Start | None, kind: str) -> tuple[Any, Tokenizer | None]
         return None, None
     from textssl.models.base_folder import load_model
 
-    model, tokenizer = load_model(start.path)
+    model, tokenizer = load_model(start.path, new_head_seed=0)
     found = type(model).__name__
     fitting = {"Encoder": "masked_lm", "Decoder": "next_token"}.get(found)
     if fitting is None:

@@ -372,5 +372,5 @@ def _norm(gradients: list[Tensor], like: Tensor | None = None) -> Tensor:
 def _memory_error(device: torch.device, problem: str) -> ResourceError:
     return ResourceError(
         f"the memory of {device} does not suffice for a step: {problem.splitlines()[0]}",
-        hint="Give --batch auto to compute each batch in smaller parts, or choose a smaller batch, length or preset.",
+        hint="Choose a smaller batch, length or model; textssl train --batch auto computes a batch in smaller parts.",
     )

@@ -252,8 +252,10 @@ class Trainer:
     def _raise_diverged(self, what: str, *, captured: Path | None = None) -> NoReturn:
         look = f"To see what was not finite: textssl check {self.run_folder.path} --replay\n" if captured else ""
         rate = self.task.learning_rate(max(self._notes.step - 1, 0))
+        kept = any(self.run_folder.checkpoints.glob("*"))
+        stands = "the last good checkpoint stands" if kept else "there was no checkpoint yet"
         raise DivergedError(
-            f"training diverged: {what} at a learning rate of {rate:.3g}; the last good checkpoint stands",
+            f"training diverged: {what} at a learning rate of {rate:.3g}; {stands}",
             where=str(self.run_folder.path),
             hint=f"{look}Start a new run with a lower learning rate, for instance {rate / 4:.1g}.",
         )
