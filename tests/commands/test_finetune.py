@@ -210,6 +210,16 @@ def test_embed_of_word_vectors_and_of_a_classifier(run, vectors, stars, tmp_path
     assert [len(line.split(" ")) for line in printed.splitlines()] == [16] * 3
 
 
+def test_card_of_an_exported_classifier_tells_what_the_run_knows(run, stars, tmp_path):
+    done = run("export", stars, "hub")
+    assert done.code == 0, done.err
+    card = (tmp_path / "hub" / "README.md").read_text()
+    for line in ("| labels | fruit, metal |", "| objective | finetune |", "| trained on | train.csv |",
+                 "| labelled texts there | 100 |", "| test, accuracy | "):  # fmt: skip
+        assert line in card, card
+    assert str(tmp_path) not in card
+
+
 def test_embed_says_how_many_texts_were_cut(run, model, tmp_path):
     (tmp_path / "t.txt").write_text("apple\n" + "iron zinc " * 200 + "\n")
     done = run("embed", model, "t.txt", "--out", "v.npy")

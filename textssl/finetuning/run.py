@@ -118,6 +118,8 @@ def _notes_of_sets(sets: Sets) -> Iterator[str]:
     if rows:
         stand = "text stands" if len(rows) == 1 else "texts stand"
         yield f"{len(rows):,} training {stand} there twice with different labels: {places_text(sets.train, rows)}"
+    if sets.test is None and sets.dev is not None:
+        yield "without a test set the scores are those of the dev set, by which the best state is chosen: too good"
     if shows_its_label(sets.train):
         yield "nearly every text holds its label as a word: the scores say little"
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from textssl import storage
 from textssl.errors import DataError, UsageError
+from textssl.finetuning.results import RESULTS, FinetuneResult, score_text
+from textssl.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from textssl.models.base_folder import Model
@@ -55,10 +57,11 @@ def export_folder(source: Path, target: Path, *, replace: bool = False) -> Path:
     folder = transformer_folder(source)
     metadata = storage.verify_folder(folder, hashes=True) if (folder / storage.MANIFEST).exists() else {}
     model, tokenizer = load_model(folder)
+    card = model_card(model, {**metadata, **known_of_run(source)})
 
     def write(made: Path) -> None:
         write_model(made, model, with_template(tokenizer, type(model).__name__))
-        (made / CARD).write_text(model_card(model, metadata), encoding="utf-8")
+        (made / CARD).write_text(card, encoding="utf-8")
 
     size = 4 * sum(parameter.numel() for parameter in model.parameters())
     return storage.commit_folder(target, write, expected_bytes=size, metadata=metadata, replace=replace)
@@ -83,6 +86,33 @@ def transformer_folder(path: Path) -> Path:
     )
 
 
+def known_of_run(path: Path) -> dict[str, Any]:
+    """What a run says of its training: objective, data, steps and scores, by names for people; {} of a folder."""
+    if not RunFolder.is_run(path):
+        return {}
+    run = RunFolder.view(path)
+    config, data, summary = run.config(), run.data(), run.status().get("summary") or {}
+    trained_on = data.get("corpus") or data.get("train", {}).get("source")
+    counts = {name: data.get(f"num_{name}") for name in ("documents", "tokens")}
+    counts["labelled texts"] = data.get("train", {}).get("rows")
+    found = {
+        "objective": config.get("objective") or config.get("command"),
+        "trained on": None if trained_on is None else Path(trained_on).name,
+        **{f"{name} there": None if count is None else f"{count:,}" for name, count in counts.items()},
+        "steps": summary.get("steps"),
+        "passed in training": f"{summary['units']:,} {summary['unit']}" if "units" in summary else None,
+        **{f"held back, {name}": f"{value:.4g}" for name, value in summary.get("scores", {}).items()},
+    }
+    if (path / RESULTS).is_file():
+        result = FinetuneResult.load(path)
+        own = result.methods[0].scores if result.scored_on else {}
+        found |= {
+            f"{result.scored_on}, {name}": score_text(score, several=len(result.seeds) > 1)
+            for name, score in own.items()
+        }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def model_card(model: Model, metadata: dict[str, Any]) -> str:
     """The text of README.md: what the model is, its sizes, what is known of its training, and how to open it.
 
@@ -98,6 +128,7 @@ def model_card(model: Model, metadata: dict[str, Any]) -> str:
         "layers x width, heads": f"{config.layers} x {config.width}, {config.heads}",
         "vocabulary": f"{config.vocabulary_size:,}",
         "length": f"{config.length:,}",
+        **({"labels": ", ".join(model.labels.names)} if hasattr(model, "labels") else {}),
         **{str(name): _cell(value) for name, value in sorted(metadata.items())},
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
