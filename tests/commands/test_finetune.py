@@ -210,6 +210,19 @@ def test_embed_of_word_vectors_and_of_a_classifier(run, vectors, stars, tmp_path
     assert [len(line.split(" ")) for line in printed.splitlines()] == [16] * 3
 
 
+def test_fine_tuning_that_diverges_keeps_what_was_not_finite(run, model, tmp_path):
+    data = write_csv(tmp_path / "train.csv", 40)
+    words = ("finetune", model, data, "--text", "review", "--label", "stars", "--out", "runs/x", *ONCE[:-2])
+    done = run(*words, "--device", "cpu", "--learning-rate", "1e38")
+    assert done.code == 5, done.err
+    assert "there was no checkpoint yet" in done.err
+    assert "textssl check runs/x --replay" in done.err
+    done = run("check", "runs/x", "--replay")
+    assert done.code == 2
+    assert "a step of fine-tuning is not made again" in done.err
+    assert "of the run: " in done.err
+
+
 def test_card_of_an_exported_classifier_tells_what_the_run_knows(run, stars, tmp_path):
     done = run("export", stars, "hub")
     assert done.code == 0, done.err

@@ -53,7 +53,8 @@ def replay_run(path: Path) -> ReplayFindings:
     """Make the captured step of a run again, with the corpus and the options that it names.
 
     Raises:
-        UsageError: it is no run, it has no captured step, or its corpus came from Python.
+        UsageError: it is no run, it has no captured step, it is of fine-tuning (what was seen is told), or its corpus
+            came from Python.
     """
     from textssl.training.captures import newest_capture, replay
 
@@ -64,6 +65,15 @@ def replay_run(path: Path) -> ReplayFindings:
             "has no captured step: only a network's run that diverged has one",
             where=str(path),
             hint=f"See how it stands: textssl check {path}",
+        )
+
+    if run.config().get("command") == "finetune":
+        found = ", ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in capture.diagnosis.items())
+        raise UsageError(
+            f"a step of fine-tuning is not made again, only one of textssl train; this was seen at step "
+            f"{capture.step:,} of the run: {found}",
+            where=str(path),
+            hint="Start a new run with a lower --learning-rate.",
         )
 
     def make_task() -> "Diagnosed":

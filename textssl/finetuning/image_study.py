@@ -175,7 +175,7 @@ class ImageStudy:
         self, source: ImageModel, seed: int, train: LabelledImages, run: RunFolder, progress: Progress
     ) -> TrainSummary:
         from textssl.training.gradient_task import GradientTask
-        from textssl.training.trainer import Trainer
+        from textssl.training.trainer import Insight, Trainer
 
         options = self.options
         model = new_image_classifier(source, len(self.labels.names), dropout=options.dropout, seed=seed)
@@ -195,6 +195,7 @@ class ImageStudy:
             progress=progress,
             export=partial(save_image_classifier, run.model, model, source, self.labels.names),
             watched=Watched("loss_nats"),  # of few images many evaluations have the same accuracy
+            insight=Insight(task.utilisation, task.diagnosis),
         )
         try:
             return trainer.run()

@@ -144,7 +144,7 @@ class Study:
         self, seed: int, encoded: EncodedTexts, targets: NDArray[Any], run: RunFolder, progress: Progress
     ) -> TrainSummary:
         from textssl.training.gradient_task import GradientTask
-        from textssl.training.trainer import Trainer
+        from textssl.training.trainer import Insight, Trainer
 
         options, labels, pad_id = self.options, self.labels, self.source.pad_id
         weights = class_weights(labels, targets) if options.class_weights == "balanced" else None
@@ -168,6 +168,7 @@ class Study:
             progress=progress,
             export=partial(save_classifier, run.model, model, self.source, labels),
             watched=Watched(PRIMARY[labels.task], "higher"),
+            insight=Insight(task.utilisation, task.diagnosis),
         )
         try:
             return trainer.run()
