@@ -98,6 +98,13 @@ def test_finetune_of_something_else_than_a_transformer_is_refused(run, vectors, 
     assert "textssl train masked_lm" in finished.err
 
 
+def test_finetune_refuses_a_decay_over_layers_that_do_not_learn(run, model, tmp_path):
+    data = write_csv(tmp_path / "train.csv", 40)
+    words = ("finetune", model, data, "--text", "review", "--label", "stars", "--out", "runs/x", "--method", "probe")
+    done = run(*words, "--layer-decay", "0.9")
+    assert (done.code, "layer_decay does nothing with method probe" in done.err) == (2, True)
+
+
 def test_finetune_leaves_rows_out_and_counts_them(run, model, tmp_path):
     data = write_csv(tmp_path / "train.csv", 20)
     data.write_text(data.read_text() + ",fruit\nplum,\n")

@@ -64,7 +64,9 @@ class FinetuneOptions(TrainerConfig):
     )  # fmt: skip
     train_limit: int | None = option(None, "Learn from so many rows only, drawn by the seed.", minimum=1)
     seed: int = option(1, "Of every random number.", minimum=0)
-    seeds: int = option(1, "Train so many times, with seeds from --seed on; scores get mean and spread.", minimum=1)
+    seeds: int = option(
+        1, "Train so many times, with seeds from --seed on; scores get mean and spread. Budgets are of each.", minimum=1
+    )
     patience: int | None = option(
         3,
         "Where there is a dev set: evaluations in a row without a better one to stop after, with the best state.",
@@ -96,8 +98,13 @@ class FinetuneOptions(TrainerConfig):
         """Refuse options that were given and would do nothing.
 
         Raises:
-            UsageError: one of images was given for texts, or the other way about.
+            UsageError: one of images was given for texts, or the other way about; or one of layers that do not learn.
         """
+        if self.method == "probe" and self.layer_decay is not None:
+            raise UsageError(
+                "layer_decay does nothing with method probe: the layers below the last one do not learn",
+                hint="Leave it out, or train the whole model.",
+            )
         other = "images" if example == "texts" else "texts"
         for name in FOR_IMAGES if example == "texts" else FOR_TEXTS:
             if getattr(self, name) != getattr(FinetuneOptions, name):
