@@ -129,9 +129,22 @@ def _kernel(measured: dict[str, Any]) -> str:
     return "-" if "error" in measured else f"{measured['ms']:.2f} ({measured['largest_difference']:.0e})"
 
 
+def _shares_of_a_step(results: Results) -> str:
+    result = results.get("profile_step")
+    if result is None:
+        return ""
+    rows = [
+        [name, *(f"{share:.0%}" for share in step["shares"].values()), f"{step['gflops_of_products']:.0f}"]
+        for name, step in result["steps"].items()
+    ]
+    kinds = next(iter(result["steps"].values()))["shares"]
+    return markdown(["a step of", *kinds, "Gflop/s of the products"], rows) + footer(result)
+
+
 NETWORK_TABLES: dict[str, Callable[[Results], str]] = {
     "speed_masked_lm": partial(_speed, "masked_lm"),
     "speed_next_token": partial(_speed, "next_token"),
+    "profile_step": _shares_of_a_step,
     "minutes_masked_lm": partial(_minutes, "masked_lm"),
     "minutes_next_token": partial(_minutes, "next_token"),
     **{f"few_labels_{task}": partial(_few_labels, task) for task in TASKS},

@@ -77,11 +77,11 @@ def test_pixels_of_large_images_are_those_of_32_by_32():
 
 def test_images_of_another_kind_are_refused(folder):
     model = open_image_model(folder)
-    with pytest.raises(UsageError, match="stripes: the images have 1 channel, network was trained on 3"):
+    with pytest.raises(UsageError, match="stripes: the images have 1 channel of 8 bits, network was trained on 3"):
         model.check(images(2, channels=1))
     with pytest.raises(UsageError, match=r"are 12 x 12, network was trained on 8 x 8\nBring.*--image-size 8"):
         model.check(images(2, size=12))
-    with pytest.raises(UsageError, match="the images have 16 bits a channel, network was trained on 8"):
+    with pytest.raises(UsageError, match="have 3 channels of 16 bits, network was trained on 3 channels of 8"):
         model.check(images(2, dtype=np.uint16))
     model.check(images(2))
 

@@ -115,8 +115,8 @@ def generate(
     finally:
         model.train(training)
     return [
-        Generated(prompt, tokenizer.decode(made[number][0]), np.array(made[number][0], dtype=np.int64), made[number][1])
-        for number, prompt in enumerate(prompts)
+        Generated(prompt, tokenizer.decode(ids), np.array(ids, dtype=np.int64), stopped)
+        for prompt, (ids, stopped) in zip(prompts, (made[number] for number in range(len(rows))), strict=True)
     ]
 
 

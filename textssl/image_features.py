@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from textssl.errors import DataError, UsageError
 from textssl.finetuning.embedding import model_folder
 from textssl.run_folder import RunFolder
+from textssl.vision.images import kind_of_pixels
 
 if TYPE_CHECKING:
     from textssl.vision.images import ImageSet
@@ -61,18 +62,10 @@ class ImageModel:
             UsageError: channels, size or bits differ.
         """
         config = self.encoder.config
-        if images.channels != config.channels:
+        own = kind_of_pixels(config.channels, config.scale)
+        if images.kind != own:
             raise UsageError(
-                f"the images have {images.channels} channel{'s' if images.channels > 1 else ''}, "
-                f"{self.name} was trained on {config.channels}",
-                where=images.name,
-                hint="Give images of the same kind, or train on these: textssl train simclr IMAGES --out runs/views",
-            )
-        if images.scale != config.scale:
-            bits = {255.0: 8, 65535.0: 16}
-            raise UsageError(
-                f"the images have {bits[images.scale]} bits a channel, {self.name} was trained on "
-                f"{bits.get(config.scale, '?')}",
+                f"the images have {images.kind}, {self.name} was trained on {own}",
                 where=images.name,
                 hint="Give images of the same kind, or train on these: textssl train simclr IMAGES --out runs/views",
             )

@@ -230,6 +230,26 @@ def test_fine_tuning_that_diverges_keeps_what_was_not_finite(run, model, tmp_pat
     assert "of the run: " in done.err
 
 
+def test_what_to_type_next_fits_what_a_folder_holds(run, model, stars, vectors, tmp_path):
+    place = tmp_path / "with a space"
+    shutil.copytree(stars, place)
+    shutil.copytree(model, tmp_path / "encoder")
+    for given, words in (("with a space", "textssl predict 'with a space' NEW.csv"),
+                         ("encoder", "textssl embed encoder texts.txt --out vectors.npy"),
+                         (vectors, f"textssl query {vectors} WORD")):  # fmt: skip
+        done = run("check", given)
+        assert (done.code, done.out.splitlines()[-1]) == (0, f"next: {words}"), done.out
+    status = json.loads((place / "STATUS").read_text())
+    (place / "STATUS").write_text(json.dumps({**status, "state": "interrupted"}))
+    assert run("check", "with a space").out.splitlines()[-1].startswith("next: textssl finetune ")
+    refused = run("evaluate", "encoder")
+    assert (refused.code, "Give a text to predict: textssl evaluate encoder --corpus FILE" in refused.err) == (2, True)
+
+
+def test_an_empty_text_is_a_text(run, stars):
+    assert json.loads(run("predict", stars, "", "--json").out)["predictions"][0]["text"] == ""
+
+
 def test_card_of_an_exported_classifier_tells_what_the_run_knows(run, stars, tmp_path):
     done = run("export", stars, "hub")
     assert done.code == 0, done.err

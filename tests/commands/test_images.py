@@ -106,9 +106,9 @@ def test_evaluate_names_images_that_stand_in_both_sets(run, views, tmp_path):
     [
         ({"labels": None}, 3, "bad.npz: the images have no labels"),
         ({"labels": ["diagonals"] * 40}, 3, "40 images have labels that the training images do not have, the first is"),
-        ({"channels": 3}, 2, "bad.npz: the images have 3 channels, views was trained on 1"),
+        ({"channels": 3}, 2, "bad.npz: the images have 3 channels of 8 bits, views was trained on 1 channel of 8"),
         ({"size": 10}, 2, "bad.npz: the images are 10 x 10, views was trained on 8 x 8"),
-        ({"dtype": np.uint16}, 2, "bad.npz: the images have 16 bits a channel, views was trained on 8"),
+        ({"dtype": np.uint16}, 2, "bad.npz: the images have 1 channel of 16 bits, views was trained on 1 channel of 8"),
     ],
 )
 def test_evaluate_refuses_images_of_another_kind(run, views, tmp_path, options, code, message):

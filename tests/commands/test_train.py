@@ -53,8 +53,8 @@ def test_train_writes_a_run(train_line, tmp_path):
 def test_subsampling_that_leaves_hardly_a_word_is_told(run, corpus):
     line = "of 7,200 words in an epoch: a vocabulary as small as this one needs --subsample 0"
     words = ("train", "skipgram", corpus.name, "--min-count", "1", "--dry-run")
-    assert line in run(*words, "--subsample", "1e-5").err
-    assert line not in run(*words, "--subsample", "0").err
+    assert line in run(*words, "--subsample", "1e-5").out
+    assert line not in run(*words, "--subsample", "0").out
 
 
 def test_command_file_does_the_same_again(train_line, run, tmp_path):

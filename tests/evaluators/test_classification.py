@@ -33,6 +33,7 @@ def test_terms_are_the_usual_words_and_the_characters_of_scripts_without_spaces(
     usual = TfidfVectorizer().build_analyzer()
     assert [terms(text) for text in english] == [usual(text) for text in english]
     assert terms("我爱BERT模型") == ["我", "爱", "我爱", "bert", "模", "型", "模型"]
+    assert terms("好。看") == ["好", "看"]
     assert terms("+ a ") == ["+", "a"]
     assert terms("ดี") == ["ด", "ี", "ดี"]
 

@@ -143,7 +143,7 @@ def test_more_labels_than_a_batch_and_a_batch_larger_than_the_images(source, tmp
     [
         ({"labels": None}, DataError, "the images have no labels"),
         ({"labels": np.zeros(60, np.int64)}, DataError, "every image has the same label"),
-        ({"channels": 1}, UsageError, "the images have 1 channel, network was trained on 3"),
+        ({"channels": 1}, UsageError, "the images have 1 channel of 8 bits, network was trained on 3"),
         ({"size": 9}, UsageError, "the images are 9 x 9, network was trained on 8 x 8"),
     ],
 )

@@ -164,10 +164,10 @@ def test_start_takes_over_encoder_and_projector_and_how_images_are_normalised(tm
     assert f"its weights are those of {tmp_path / 'model'}; options of its size do not count" in second.describe()
     other = prepared(projector_width=5, start=start_at(tmp_path / "model"))
     assert other.model.projector.width == 5
-    message = r"holds an encoder of images with 3 channels, those of stripes have 1\nStart from one for such images"
+    message = "an encoder of images with 3 channels of 8 bits, those of stripes have 1 channel of 8 bits\nStart"
     with pytest.raises(UsageError, match=message):
         prepared(of=images(channels=1), start=start_at(tmp_path / "model"))
-    with pytest.raises(UsageError, match=r"holds an encoder of images whose white is 255, that of stripes is 65,535"):
+    with pytest.raises(UsageError, match="those of stripes have 3 channels of 16 bits"):
         prepared(of=images(dtype=np.uint16), start=start_at(tmp_path / "model"))
 
 

@@ -1,6 +1,7 @@
 """Progress: what is shown, and when."""
 
 import io
+import math
 import sys
 
 import pytest
@@ -15,6 +16,7 @@ from textssl.training.progress import (
     make_progress,
     number_text,
 )
+from textssl.training.summary import smoothed
 
 SITUATION = Situation(
     fraction=0.261,
@@ -152,3 +154,10 @@ def test_rich_is_imported_for_a_terminal_only():
 
     code = "import sys, textssl.training.trainer; print([m for m in ('rich', 'torch', 'numba') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+def test_shown_loss_looks_back_ten_steps_and_less_in_a_short_run():
+    assert smoothed(math.nan, 3.0, 10_000) == 3.0
+    assert smoothed(2.0, 3.0, 10_000) == pytest.approx(2.1)
+    assert smoothed(2.0, 3.0, 40) == pytest.approx(2.5)
+    assert smoothed(2.0, 3.0, 12) == 3.0

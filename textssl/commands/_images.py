@@ -167,7 +167,7 @@ def refuse_images(source: str | Path, *, run: str | Path, command: str) -> None:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         suffix = ".idx" if "idx" in path.name else suffix
-    is_image = is_there(path) and (path.is_dir() or suffix in IMAGE_SUFFIXES | ARRAY_SUFFIXES)
+    is_image = str(source) != "" and is_there(path) and (path.is_dir() or suffix in IMAGE_SUFFIXES | ARRAY_SUFFIXES)
     if is_image:
         raise DataError(
             f"holds a model of text, and images were given ({_shown(source)})",

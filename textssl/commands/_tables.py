@@ -112,7 +112,7 @@ def read_texts(source: str | Path, settings: TableSettings, *, header: bool = Tr
 
     path = Path(source)
     looks_like_text = isinstance(source, str) and (len(source.split()) != 1 or not path.suffix)
-    if looks_like_text and not is_there(path):
+    if looks_like_text and not (source and is_there(path)):  # the empty text would be the path "."
         return Examples("the text given", [str(source)], None, [], [1])
     path = existing(path, what="file of texts")
     if settings.format is not None or inner_suffix(path) in SUFFIXES:

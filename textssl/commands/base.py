@@ -4,12 +4,15 @@ import dataclasses
 import errno
 import json
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textssl import registry
 from textssl.errors import DataError, UsageError, did_you_mean
+from textssl.run_folder import COMMAND, RunFolder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,6 +103,26 @@ def model_type_of(path: Path) -> str | None:
 def holds_transformer(path: Path) -> bool:
     """Whether a run or folder holds a model of the kinds that transformers knows."""
     return model_type_of(path) in TRANSFORMERS
+
+
+def next_commands(path: Path) -> list[str]:
+    """What to type about a run or a model folder, by what it holds; paths with spaces are quoted."""
+    place = shlex.quote(str(path))
+    run = RunFolder.view(path) if RunFolder.is_run(path) else None
+    if run is not None and run.status()["state"] != "finished":
+        return [(path / COMMAND).read_text(encoding="utf-8").strip()] if (path / COMMAND).is_file() else []
+    config = {} if run is None else run.config()
+    kind = model_type_of(path)
+    if config.get("command") == "finetune":
+        return [f"textssl predict {place} {'images/' if kind == IMAGE_MODEL else 'NEW.csv'}"]
+    if "objective" in config:
+        method: Any = registry.load("objectives", config["objective"])
+        commands = method.NEXT
+    elif kind == IMAGE_MODEL:
+        commands = ("embed {run} images/ --out vectors.npy",)
+    else:
+        commands = ("embed {run} texts.txt --out vectors.npy",) if kind in TRANSFORMERS else ("query {run} WORD",)
+    return [f"textssl {words.format(run=place)}" for words in commands]
 
 
 def parse_expression(text: str) -> Expression:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from textssl import registry
-from textssl.commands.base import duration_text, print_table, printable
+from textssl.commands.base import duration_text, next_commands, print_table, printable
 from textssl.disk import size_text
 from textssl.errors import DataError, TextsslError
 from textssl.run_folder import CHECKPOINTS, MODEL, RunFolder
@@ -185,7 +185,7 @@ def _show_artefact(result: ArtefactFindings, console: "Console") -> None:
     elif result.exit_code:
         console.print("\nnext: the train command again falls back to the newest valid checkpoint")
     else:
-        console.print(f"\nnext: textssl query {printable(result.path)} WORD")
+        console.print("\nnext: " + "    ".join(map(printable, next_commands(Path(result.path)))))
 
 
 def _show_corpus(found: "CorpusFindings", console: "Console") -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from textssl.commands._images import ImageReading, is_for_images
-from textssl.commands.base import at_least, existing, open_vectors, print_table, printable
+from textssl.commands.base import at_least, existing, holds_transformer, open_vectors, print_table, printable
 from textssl.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -132,10 +132,11 @@ def evaluate(
         return _predicted(run, corpus, max_rows, device, others=(*analogies, *similarity, classification))
     questions, pairs = _files(analogies, "analogy questions"), _files(similarity, "word pairs")
     if not questions and not pairs and classification is None:
+        if holds_transformer(Path(run)):
+            raise UsageError("nothing to measure", hint=f"Give a text to predict: textssl evaluate {run} --corpus FILE")
         raise UsageError(
             "nothing to measure",
-            hint=f"Give --analogies, --similarity or --classification, of a transformer --corpus: "
-            f"textssl evaluate {run} --analogies FILE",
+            hint=f"Give --analogies, --similarity or --classification: textssl evaluate {run} --analogies FILE",
         )
     vectors = open_vectors(run)
     results: list[EvaluationResult] = []

@@ -182,7 +182,10 @@ def _to_folder(source: Path, target: Path, options: Any, *, force: bool) -> Expo
 def _transformer(source: Path, target: Path, format: str | None, *, force: bool) -> Exported:
     """A Hugging Face folder; no other format has room for a transformer."""
     from textssl.interop.hugging_face import export_folder
-    from textssl.models.base_folder import load_model
+    from textssl.models.base_folder import CONFIG
+    from textssl.models.base_weights import WEIGHTS, read_object
+    from textssl.tensor_file import open_tensors
+    from textssl.text.tokenizer import Tokenizer
 
     if format not in (None, FOLDER) or (format is None and format_of(target) != FOLDER):
         raise UsageError(
@@ -191,10 +194,10 @@ def _transformer(source: Path, target: Path, format: str | None, *, force: bool)
             hint="Name a folder as target; one vector for each text: textssl embed RUN texts.txt --out vectors.npy",
         )
     _refuse_existing(target, force=force, as_folder=True)
-    model, tokenizer = load_model(export_folder(source, target, replace=force))
-    num = sum(parameter.numel() for parameter in model.parameters())
-    width, size = model.config.width, _size_of(target)
-    return Exported(target, HUGGING_FACE, tokenizer.vocabulary_size, width, size, num_parameters=num)
+    folder = export_folder(source, target, replace=force)
+    num = sum(array.size for array in open_tensors(folder / WEIGHTS).tensors.values())  # mapped, not read
+    num_tokens, width = Tokenizer.open(folder).vocabulary_size, read_object(folder / CONFIG)["hidden_size"]
+    return Exported(target, HUGGING_FACE, num_tokens, width, _size_of(target), num_parameters=num)
 
 
 def _size_of(folder: Path) -> int:

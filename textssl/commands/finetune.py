@@ -108,7 +108,7 @@ def finetune(
 
 def show(result: FinetuneResult, console: Console) -> None:
     """Print the scores beside the baselines, the classes, and what to type next."""
-    from textssl.commands.base import duration_text, print_table, printable
+    from textssl.commands.base import duration_text, next_commands, print_table, printable
     from textssl.finetuning.results import score_text
 
     several = len(result.seeds) > 1
@@ -140,7 +140,7 @@ def show(result: FinetuneResult, console: Console) -> None:
     console.print(f"{result.run}: model/ confusion.png learning.png report.html"
                   if result.task == "single_label" and result.scored_on
                   else f"{result.run}: model/ learning.png report.html")  # fmt: skip
-    console.print(f"next: textssl predict {result.run} {'NEW.csv' if result.example == 'texts' else 'images/'}")
+    console.print(f"next: {printable(next_commands(result.run)[0])}")
 
 
 def _on_texts(

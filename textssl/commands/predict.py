@@ -137,8 +137,10 @@ def predict(
     refuse_images(source, run=run, command="textssl predict runs/classes {source}")
     images = {"image_field": image_field, "image_size": image_size}
     refuse_given(predict, images, what="images", because="texts are classified")
-    columns, pair = _columns_of(run, text, text_pair)
-    bare = "train" in _config_of(run).get("headerless", ()) if headerless is None else headerless
+    config = _config_of(run)
+    columns = (text,) if isinstance(text, str) else tuple(text) or tuple(config.get("text", ("text",)))
+    pair = text_pair or config.get("text_pair")
+    bare = "train" in config.get("headerless", ()) if headerless is None else headerless
     examples = read_texts(source, TableSettings(columns, pair, None, None, format, encoding, on_bad), header=not bare)
     if (pair is None) != (examples.pairs is None):
         raise UsageError(
@@ -148,7 +150,7 @@ def predict(
     chosen = chosen_device(device)
     encoded = model.encode(examples.texts, examples.pairs)
     found = probabilities_of(model.model.to(chosen), encoded, labels, pad_id=model.pad_id, device=chosen)
-    separator = f"{_config_of(run).get('label_separator') or ','} "
+    separator = f"{config.get('label_separator') or ','} "
     predictions = tuple(
         Prediction(place, each, _label(labels, row, separator), dict(zip(labels.names, row, strict=True)))
         for place, each, row in zip(examples.places, examples.texts, found.tolist(), strict=True)
@@ -193,15 +195,6 @@ def show(result: Predictions | ImagePredictions, console: Console) -> None:
         probability = "" if result.task != "single_label" else f"{max(each.probabilities.values()):.3f}"
         rows.append([str(each.place), each.label, probability, text])
     print_table(console, [result.place_name, "prediction", "probability", "text"], rows, right=(0, 2))
-
-
-def _columns_of(
-    run: str | Path, text: Sequence[str] | str, text_pair: str | None
-) -> tuple[tuple[str, ...], str | None]:
-    """The columns asked for, else those of the run."""
-    given = (text,) if isinstance(text, str) else tuple(text)
-    config = _config_of(run)
-    return given or tuple(config.get("text", ("text",))), text_pair or config.get("text_pair")
 
 
 def _label(labels: Labels, row: Sequence[float], separator: str) -> str:

@@ -110,7 +110,7 @@ def train(
     source = opened_source(corpus, options, method, config)
     prepared = _prepared(method, source, config, _setting(options, method, own_encoder), ranks)
     notes = [*what_was_mended(source), *prepared.describe()]
-    for line in notes if ranks.leads else ():
+    for line in notes if ranks.leads and not options.dry_run else ():  # a dry run prints them as its result
         _note_to_screen(line)
     if out is None or options.dry_run:
         return TrainResult(None, objective, None, tuple(notes))
@@ -187,9 +187,9 @@ def prepared_by(method: Any, corpus: str, config: Any, options: TrainOptions) ->
 
 def show(result: TrainResult, console: Console) -> None:
     """Print where the run lies, how it went, and what to type next."""
-    from textssl.commands.base import duration_text
+    from textssl.commands.base import duration_text, next_commands, printable
 
-    if result.summary is None:
+    if result.summary is None or result.run is None:
         for line in result.notes:
             console.print(line)
         console.print("nothing was trained (--dry-run)")
@@ -204,7 +204,7 @@ def show(result: TrainResult, console: Console) -> None:
     if summary.scores:
         which = "evaluation" if summary.best_step is None else f"best evaluation, at step {summary.best_step:,}"
         console.print(f"{which}: {'  '.join(f'{name} {score:.4g}' for name, score in summary.scores.items())}")
-    console.print("next: " + "    ".join(f"textssl {words.format(run=result.run)}" for words in method.NEXT))
+    console.print("next: " + "    ".join(map(printable, next_commands(result.run))))
 
 
 def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks) -> TrainSummary:

@@ -24,6 +24,7 @@ from textssl.disk import reading
 from textssl.errors import DataError, UsageError, did_you_mean
 from textssl.evaluators.base import EvaluationResult, Evaluator
 from textssl.neighbours import Floats, safe
+from textssl.text.characters import UNSPACED
 from textssl.word_vectors import WordVectors
 
 Method = Literal["vectors", "tfidf", "majority"]
@@ -33,12 +34,11 @@ COLUMNS = ("method", "train_texts", "seeds", "accuracy", "accuracy_std", "macro_
 MAX_FIELD_BYTES = 1 << 24
 MAX_ITERATIONS = 1000
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-"""Thai, Lao, Burmese, Khmer, kana, ideographs."""
+_UNSPACED = "".join(f"{chr(first)}-{chr(last)}" for first, last in UNSPACED)
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _TERM = re.compile(rf"[{_UNSPACED}]+|[^\W{_UNSPACED}]{{2,}}")
+_SIGNS = re.compile("[\u2e80-\u3004\u3008-\u3030\u30fb]+")
+"""Of the ranges of scripts without spaces, what is no letter: radicals, punctuation."""
 
 
 class Classification(Evaluator):
@@ -250,10 +250,11 @@ def terms(text: str) -> list[str]:
     """
     found: list[str] = []
     for part in _TERM.findall(text.lower()):
-        if _UNSPACED_CHARACTER.match(part):
-            found += [*part, *map("".join, pairwise(part))]
-        else:
+        if not _UNSPACED_CHARACTER.match(part):
             found.append(part)
+            continue
+        for run in filter(None, _SIGNS.split(part)):
+            found += [*run, *map("".join, pairwise(run))]
     return found or [character for character in text if not character.isspace()]
 
 

@@ -69,7 +69,7 @@ class CropObjective(ViewObjective[CropConfigT]):
         """S of the small views; a multiple of the patch for vit.
 
         Raises:
-            UsageError: that of the options is none, or images are too small for one.
+            UsageError: that of the options is none.
         """
         asked, side = self.config.small_size, self.encoder.image_size
         patch = self.encoder.patch if self.encoder.kind == "vit" else 1

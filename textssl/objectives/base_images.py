@@ -15,7 +15,7 @@ from textssl.objectives.base import GradientParts, Setting, Start
 from textssl.objectives.base_image_config import ImageConfig, require_batch
 from textssl.objectives.base_image_objective import ImageObjective
 from textssl.text.packing import split_documents
-from textssl.vision.images import ImageSet, ImageSource, image_set
+from textssl.vision.images import ImageSet, ImageSource, image_set, kind_of_pixels
 
 if TYPE_CHECKING:
     from textssl.models.base_images import ImageEncoder
@@ -208,17 +208,10 @@ def started_from(start: Start | None, images: ImageSet, own: Any | None = None) 
 
     encoder: ImageEncoder
     encoder, _ = load_image_model(start.path, encoder=own)
-    if encoder.config.channels != images.channels:
+    own = kind_of_pixels(encoder.config.channels, encoder.config.scale)
+    if images.kind != own:
         raise UsageError(
-            f"holds an encoder of images with {encoder.config.channels} channels, those of {images.name} have "
-            f"{images.channels}",
-            where=start.source,
-            hint="Start from one for such images, or anew.",
-        )
-    if encoder.config.scale != images.scale:
-        raise UsageError(
-            f"holds an encoder of images whose white is {encoder.config.scale:,.0f}, that of {images.name} is "
-            f"{images.scale:,.0f}: 8 bits are not 16",
+            f"holds an encoder of images with {own}, those of {images.name} have {images.kind}",
             where=start.source,
             hint="Start from one for such images, or anew.",
         )
@@ -227,10 +220,8 @@ def started_from(start: Start | None, images: ImageSet, own: Any | None = None) 
 
 def describe_images(images: ImageSet) -> str:
     """How many images of which size there are, as a line for people."""
-    bits = 8 * images.pixels.dtype.itemsize
-    channels = f"{images.channels} channel{'s' if images.channels > 1 else ''} of {bits} bits"
     labelled = f", {len(images.label_names)} labels" if images.label_names else ""
-    return f"{images.name}: {images.num_images:,} images of {images.width} x {images.height}, {channels}{labelled}"
+    return f"{images.name}: {images.num_images:,} images of {images.width} x {images.height}, {images.kind}{labelled}"
 
 
 def _check_own(config: ImageConfig, network: Any | None) -> None:

@@ -33,6 +33,28 @@ _ALONE = (
     (0x1F200, 0x1F200),
     (0x20000, 0x3FFFD),  # two whole planes of ideographs
 )
+UNSPACED = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x0F00, 0x0FFF),  # Tibetan
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x19DF),  # Tai Le, New Tai Lue
+    (0x1A20, 0x1AAF),  # Tai Tham
+    (0x2E80, 0x30FF),  # radicals, CJK signs, hiragana, katakana
+    (0x31A0, 0x31BF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xA980, 0xA9DF),  # Javanese
+    (0xA9E0, 0xA9FF),
+    (0xAA60, 0xAA7F),
+    (0xAA80, 0xAADF),  # Tai Viet
+    (0xF900, 0xFAFF),
+    (0xFF66, 0xFF9D),  # half-width katakana
+    (0x1B000, 0x1B16F),  # historic kana
+    (0x20000, 0x3FFFD),
+)
+"""Scripts that write no spaces between words; their signs and punctuation stand in these ranges too."""
 _FIRST_PLANES = 0x20000
 _SELECTORS = (0xE0100, 0xE01EF)  # the only other characters of the higher planes that are no separators
 

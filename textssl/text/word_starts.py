@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.text.bits import kernel
+from textssl.text.characters import UNSPACED
 from textssl.text.token_bytes import TokenBytes, token_bytes
 from textssl.text.tokenizer import Tokenizer
 
@@ -28,27 +29,6 @@ MARK belongs to what stands before it. SPACE begins the word that follows. BREAK
 PARTIAL is the beginning of a character, INSIDE the middle or end of one, SPECIAL a special token."""
 
 _PAGE_BITS = 8
-_UNSPACED = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x0F00, 0x0FFF),  # Tibetan
-    (0x1000, 0x109F),  # Myanmar
-    (0x1780, 0x17FF),  # Khmer
-    (0x1950, 0x19DF),  # Tai Le, New Tai Lue
-    (0x1A20, 0x1AAF),  # Tai Tham
-    (0x2E80, 0x30FF),  # radicals, CJK signs, hiragana, katakana
-    (0x31A0, 0x31BF),
-    (0x31F0, 0x31FF),
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xA980, 0xA9DF),  # Javanese
-    (0xA9E0, 0xA9FF),
-    (0xAA60, 0xAA7F),
-    (0xAA80, 0xAADF),  # Tai Viet
-    (0xF900, 0xFAFF),
-    (0xFF66, 0xFF9D),  # half-width katakana
-    (0x1B000, 0x1B16F),  # historic kana
-    (0x20000, 0x3FFFD),
-)
 _BREAKS = "\t\n\r\v\f\x85\u2028\u2029"
 
 
@@ -174,7 +154,7 @@ def _character_table() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     classes = np.fromiter(
         (by_category.get(category, by_category.get(category[0], ALONE)) for category in categories), np.uint8, 0x110000
     )
-    for first, last in _UNSPACED:
+    for first, last in UNSPACED:
         span = classes[first : last + 1]
         span[span == LETTER] = ALONE
     classes[[ord(character) for character in _BREAKS]] = BREAK

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from textssl.training.budget import TrainerConfig
 from textssl.training.notes import Notes, TrainSummary
 from textssl.training.task import Task
+
+_RECENT = 0.9  # weight of the past in the loss that is shown
+_RECENT_PARTS = 20  # of short runs, the share of all steps that it looks back over at most
 
 
 def summarised(notes: Notes, task: Task, config: TrainerConfig, *, elapsed_s: float) -> TrainSummary:
@@ -22,6 +27,18 @@ def summarised(notes: Notes, task: Task, config: TrainerConfig, *, elapsed_s: fl
         scores=dict(notes.scores if best is None else notes.best_scores),
         best_step=best,
     )
+
+
+def smoothed(past: float, loss: float, num_steps: int) -> float:
+    """The loss that the progress line shows: a running mean over ten steps or so, over fewer in a short run.
+
+    Args:
+        past: what it showed before; NaN before the first step.
+        loss: of a step.
+        num_steps: of the whole run.
+    """
+    kept = min(_RECENT, max(0.0, 1 - _RECENT_PARTS / num_steps)) if math.isfinite(past) else 0.0
+    return kept * past + (1 - kept) * loss if kept else loss
 
 
 def has_lost_patience(notes: Notes, config: TrainerConfig) -> bool:

@@ -17,10 +17,11 @@ from typing import Any, NoReturn
 from textssl.config import parse_interval
 from textssl.errors import DataError, DivergedError, Interrupted, TextsslError, UsageError
 from textssl.run_folder import RunFolder, State
+from textssl.storage import numbered
 from textssl.training.budget import TrainerConfig as TrainerConfig
 from textssl.training.budget import first_step_with, last_step_in_time, measure_speed
 from textssl.training.captures import save_capture
-from textssl.training.checkpoint import Checkpoint, first_not_finite, load_newest, load_step, save_checkpoint
+from textssl.training.checkpoint import PREFIX, Checkpoint, first_not_finite, load_newest, load_step, save_checkpoint
 from textssl.training.notes import Notes
 from textssl.training.notes import TrainSummary as TrainSummary
 from textssl.training.notes import Watched as Watched
@@ -29,11 +30,10 @@ from textssl.training.ranks import OneRank, Ranks
 from textssl.training.signals import StopSignals
 from textssl.training.situation import Insight as Insight
 from textssl.training.situation import Speedometer
-from textssl.training.summary import has_lost_patience, summarised
+from textssl.training.summary import has_lost_patience, smoothed, summarised
 from textssl.training.task import StepResult, Task
 from textssl.training.trackers import Tracker
 
-_RECENT = 0.9  # weight of the past in the loss that is shown
 _RESUME = "Run the same command again to go on."
 
 
@@ -220,9 +220,7 @@ class Trainer:
         self._require_finite(index, result)
         self._notes.add(result)
         if result.count:
-            mean = result.total / result.count
-            past = self._recent_loss if math.isfinite(self._recent_loss) else mean
-            self._recent_loss = _RECENT * past + (1 - _RECENT) * mean
+            self._recent_loss = smoothed(self._recent_loss, result.total / result.count, self.task.num_steps)
         if self._notes.is_recorded:
             self._record_interval(index, result)
         if math.floor(self.task.epoch(index + 1)) > math.floor(self.task.epoch(index)):
@@ -252,10 +250,10 @@ class Trainer:
     def _raise_diverged(self, what: str, *, captured: Path | None = None) -> NoReturn:
         look = f"To see what was not finite: textssl check {self.run_folder.path} --replay\n" if captured else ""
         rate = self.task.learning_rate(max(self._notes.step - 1, 0))
-        kept = any(self.run_folder.checkpoints.glob("*"))
-        stands = "the last good checkpoint stands" if kept else "there was no checkpoint yet"
+        saved = numbered(self.run_folder.checkpoints, PREFIX)
         raise DivergedError(
-            f"training diverged: {what} at a learning rate of {rate:.3g}; {stands}",
+            f"training diverged: {what} at a learning rate of {rate:.3g}; "
+            f"{'the last good checkpoint stands' if saved else 'there was no checkpoint yet'}",
             where=str(self.run_folder.path),
             hint=f"{look}Start a new run with a lower learning rate, for instance {rate / 4:.1g}.",
         )
@@ -297,7 +295,9 @@ class Trainer:
         self._last_evaluation_s = time.monotonic()
         self._record("evaluation", notes.step, scores=scores)
         listed = "  ".join(f"{name} {score:.4g}" for name, score in scores.items())
-        self._progress.message(f"evaluation at step {notes.step:,}: {listed}{'  (best)' if is_best else ''}")
+        self._progress.message(
+            f"evaluation at step {notes.step:,}: {listed}" + (f"  (best by {self._watched.name})" if is_best else "")
+        )
         if is_best:
             self._save()  # rotation leaves this one alone
 

@@ -5,6 +5,7 @@ Axes: N images, B images of a batch, H height, W width, C channels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -107,6 +108,11 @@ class ImageSet:
         """The largest value that a pixel can have: 255 or 65535."""
         return float(np.iinfo(self.pixels.dtype).max)
 
+    @property
+    def kind(self) -> str:
+        """Channels and bits for people: networks are for one such kind."""
+        return kind_of_pixels(self.channels, self.scale)
+
     def take(self, indices: NDArray[np.int64] | Sequence[int]) -> NDArray[Any]:
         """A copy of some images.
 
@@ -167,6 +173,15 @@ class ImageSet:
                 hint="Give images with the labels of the others.",
             )
         return translated[self.labels]
+
+
+def kind_of_pixels(channels: int, scale: float) -> str:
+    """What a network is for: the number of channels and their bits.
+
+    >>> kind_of_pixels(3, 255.0)
+    '3 channels of 8 bits'
+    """
+    return f"{channels} channel{'s' if channels > 1 else ''} of {round(math.log2(scale + 1))} bits"
 
 
 def image_set(source: ImageSource) -> ImageSet:
