@@ -1,12 +1,14 @@
 """Run folders: one process, one configuration, readable records."""
 
 import errno
+import fcntl
 import json
 import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -96,18 +98,31 @@ def test_lock_of_a_killed_process_is_free(tmp_path):
     code = (
         "import sys, time; from textssl.run_folder import RunFolder;"
         f"run = RunFolder.open(sys.argv[1], {CONFIG!r}, {COMMAND!r}, data={DATA!r});"
-        "print('open', flush=True); time.sleep(60)"
+        "run.set_status('running', step=7); print('open', flush=True); time.sleep(60)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout.readline() == "open\n"
         with pytest.raises(ResourceError, match=rf"another process trains in this folder \(process {child.pid} on"):
             open_run(tmp_path)
+        assert RunFolder.view(tmp_path).status()["state"] == "running"
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
+    status = RunFolder.view(tmp_path).status()
+    assert (status["state"], status["step"]) == ("interrupted", 7)
+    (tmp_path / "LOCK").unlink()  # as in a copy without it
+    assert RunFolder.view(tmp_path).status()["state"] == "interrupted"
     open_run(tmp_path).close()
+
+
+def test_a_look_at_a_run_does_not_keep_it_from_being_opened(tmp_path):
+    open_run(tmp_path).close()
+    with (tmp_path / "LOCK").open() as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        threading.Timer(0.01, fcntl.flock, (looked_at, fcntl.LOCK_UN)).start()
+        open_run(tmp_path).close()
 
 
 def test_file_system_without_locks_is_named(tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ STATES = get_args(State)
 CONFIG, COMMAND, ENVIRONMENT, DATA = "config.toml", "command.txt", "environment.json", "data.json"
 METRICS, CHECKPOINTS, MODEL, STATUS, LOCK = "metrics.jsonl", "checkpoints", "model", "STATUS", "LOCK"
 _OWN_NAMES = frozenset({CONFIG, COMMAND, ENVIRONMENT, DATA, METRICS, CHECKPOINTS, MODEL, STATUS, LOCK})
+_LOOK_S = 0.05  # who only looks whether a process trains holds the lock for less
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NUMBERS = ("numpy", "numba", "torch", "scikit-learn", "safetensors")
 _FILES_AND_SCREEN = ("tokenizers", "datasets", "pyarrow", "cyclopts", "rich", "matplotlib", "pillow")
@@ -129,10 +130,16 @@ class RunFolder:
         return _read_json(self.path / DATA)
 
     def status(self) -> dict[str, Any]:
-        """The state ("new", "running", "interrupted", "finished", "failed", "diverged") and what was noted with it."""
+        """The state ("new", "running", "interrupted", "finished", "failed", "diverged") and what was noted with it.
+
+        Of a process that was killed, "running" is all that it could leave; without its lock the run is interrupted.
+        """
         if not (self.path / STATUS).exists():
             return {"state": "new"}
-        return _read_json(self.path / STATUS)
+        record = _read_json(self.path / STATUS)
+        if record.get("state") == "running" and self._lock is None and not _is_locked(self.path / LOCK):
+            return {**record, "state": "interrupted"}
+        return record
 
     def set_status(self, state: State, **fields: Any) -> None:
         """Replace the state and its notes."""
@@ -261,9 +268,30 @@ def _refuse_difference(path: Path, what: str, old: Mapping[str, Any], new: Mappi
         )
 
 
+def _is_locked(path: Path) -> bool:
+    """Whether a process trains; where that cannot be told, it does."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)  # gives the lock back
+    return False
+
+
 def _take_lock(path: Path, descriptor: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
         raise ResourceError(

@@ -1,6 +1,7 @@
 """`textssl check`: corpora, runs, vector files."""
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -34,6 +35,14 @@ def test_check_tells_what_to_type_next(run, tmp_path):
     assert done.code == 0
     assert "next: textssl train skipgram c.txt --out runs/c\n" in done.out
     assert "will take about" in done.out
+
+
+def test_command_to_type_next_reads_the_corpus_as_check_did(run, tmp_path):
+    (tmp_path / "a table.csv").write_text("body\n" + "größe b c d e\n" * 10, encoding="latin-1")
+    done = run("check", "a table.csv", "--text-field", "body", "--encoding", "latin-1", "--limit", "8")
+    words = "train skipgram 'a table.csv' --text-field body --encoding latin-1 --limit 8 --out 'runs/a table'"
+    assert done.out.splitlines()[-1] == f"next: textssl {words}"
+    assert run(*shlex.split(words), "--dim", "4", "--threads", "1").code == 0
 
 
 def test_check_of_rare_words_advises_a_lower_min_count(run, tmp_path):

@@ -2,7 +2,8 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,12 +84,13 @@ class CorpusFindings:
         return {"kind": "corpus", **asdict(self), "estimated_for": TYPICAL}
 
 
-def check_corpus(corpus: "Corpus", *, given: str) -> CorpusFindings:
+def check_corpus(corpus: "Corpus", *, given: str, options: Sequence[str] = ()) -> CorpusFindings:
     """Read a corpus through once.
 
     Args:
         corpus: as `corpora.load` gives it.
         given: what the person called it, for the command to type next.
+        options: words about how it is read, for that command.
     """
     import corpora
 
@@ -128,7 +130,7 @@ def check_corpus(corpus: "Corpus", *, given: str) -> CorpusFindings:
         problem_hint=None if problem is None else problem.hint,
         memory_bytes=_memory(vocabulary[TYPICAL["min_count"]], table.size),
         duration_s=_duration(counts, corpus.size_bytes or 0),
-        command=f"textssl train skipgram {given} --out runs/{_run_name(given)}",
+        command=shlex.join(["textssl", "train", "skipgram", given, *options, "--out", f"runs/{_run_name(given)}"]),
     )
 
 

@@ -8,7 +8,8 @@ Examples:
   textssl check GoogleNews-vectors.bin    read through to its end
 """
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -117,8 +118,11 @@ def check(
     import corpora
     from textssl.commands._corpus_check import check_corpus
 
-    corpus = corpora.load(path, format=format, text_field=text_field, encoding=encoding, on_bad=on_bad, limit=limit)
-    return check_corpus(corpus, given=path)
+    given: dict[str, Any] = {
+        "format": format, "text_field": text_field, "encoding": encoding, "on_bad": on_bad, "limit": limit
+    }  # fmt: skip
+    corpus = corpora.load(path, **given)
+    return check_corpus(corpus, given=path, options=_words_of(given))
 
 
 def show(result: "ArtefactFindings | CorpusFindings | ReplayFindings", console: "Console") -> None:
@@ -131,6 +135,13 @@ def show(result: "ArtefactFindings | CorpusFindings | ReplayFindings", console: 
         _show_artefact(result, console)
     else:
         _show_corpus(result, console)
+
+
+def _words_of(given: Mapping[str, Any]) -> list[str]:
+    """Those options that are not as they are by default, as words of a command line."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(check).parameters.items()}
+    asked = {name: value for name, value in given.items() if value != defaults[name]}
+    return [word for name, value in asked.items() for word in ("--" + name.replace("_", "-"), str(value))]
 
 
 def _check_run(path: Path) -> ArtefactFindings:
