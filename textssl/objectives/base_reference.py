@@ -15,7 +15,7 @@ Shapes: W windows, I input rows, P predicted words, K noise words, L nodes on a 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import torch
@@ -28,8 +28,10 @@ from textssl.losses.hierarchical_softmax import hierarchical_softmax
 from textssl.losses.negative_sampling import negative_sampling
 from textssl.models.word2vec import Word2Vec
 from textssl.objectives.base import GradientHooks, GradientParts, Optimisation
-from textssl.objectives.base_word_vectors import WordVectors
 from textssl.text.windows import Windows, WindowSettings, block_windows, rows_of_words
+
+if TYPE_CHECKING:
+    from textssl.objectives.base_word_vectors import WordVectors
 
 Method = Literal["skipgram", "cbow"]
 MAX_VISITS = 16.0

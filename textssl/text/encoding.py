@@ -19,7 +19,7 @@ from textssl.errors import DataError
 from textssl.text.bits import kernel
 from textssl.text.ordered import ordered_map
 from textssl.text.scan import DOCUMENT_END
-from textssl.text.tokens import IDS, OFFSETS
+from textssl.text.store_folder import IDS, OFFSETS
 
 MAX_SMALL_VOCABULARY = 1 << 16
 MAX_VOCABULARY = 1 << 31

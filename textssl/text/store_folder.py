@@ -16,6 +16,7 @@ from textssl.errors import DataError, UsageError
 from textssl.numba_cache import cache_home
 from textssl.storage import commit_folder, verify_folder
 
+IDS, OFFSETS, DOCUMENT_BYTES, SENTENCES = "ids.bin", "offsets.bin", "document_bytes.bin", "sentence_offsets.bin"
 DESCRIPTION = "store.json"
 _KEY_LENGTH = 32
 Store = TypeVar("Store")
@@ -96,3 +97,12 @@ def commit_store_folder(target: Path, write: Callable[[Path], None], *, expected
     except UsageError:
         if not target.exists():
             raise
+
+
+def no_text(name: str, num_bytes: int) -> DataError:
+    """The error for a source without a token."""
+    return DataError(
+        f"holds no text: {num_bytes:,} bytes were read, all of them white space",
+        where=name,
+        hint="Give a corpus with at least one word; see what a file holds with: textssl check FILE",
+    )

@@ -15,7 +15,7 @@ from textssl.text.document_pieces import PIECE_BYTES, DocumentPiece, document_pi
 from textssl.text.encoding import id_type
 from textssl.text.sentences import split_sentences
 from textssl.text.sources import Source
-from textssl.text.subword_store import DOCUMENT_BYTES, IDS, OFFSETS, SENTENCES, no_text
+from textssl.text.store_folder import DOCUMENT_BYTES, IDS, OFFSETS, SENTENCES, no_text
 from textssl.text.subword_units import UnitEncoder
 from textssl.text.tokenizer import Tokenizer
 

@@ -20,12 +20,17 @@ from numpy.typing import NDArray
 
 from textssl.config import option, validate
 from textssl.disk import make_folder, size_text, translated
-from textssl.errors import DataError, UsageError
+from textssl.errors import UsageError
 from textssl.text.sources import Source
 from textssl.text.store_folder import (
+    DOCUMENT_BYTES,
+    IDS,
+    OFFSETS,
+    SENTENCES,
     check_sizes,
     commit_store_folder,
     default_cache,
+    no_text,
     opened_if_sound,
     read_description,
     store_key,
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
     from textssl.text.counting import Progress
 
 FORMAT = 1
-IDS, OFFSETS, DOCUMENT_BYTES, SENTENCES = "ids.bin", "offsets.bin", "document_bytes.bin", "sentence_offsets.bin"
 _BYTES_PER_ID = 2
 
 
@@ -216,12 +220,3 @@ def _hash_of(source: Source) -> str:
     if not num_bytes:
         raise no_text(source.name, num_bytes)
     return digest.hexdigest()
-
-
-def no_text(name: str, num_bytes: int) -> DataError:
-    """The error for a source without a token."""
-    return DataError(
-        f"holds no text: {num_bytes:,} bytes were read, all of them white space",
-        where=name,
-        hint="Give a corpus with at least one word; see what a file holds with: textssl check FILE",
-    )

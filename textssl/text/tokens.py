@@ -25,6 +25,8 @@ from textssl.errors import UsageError
 from textssl.text import store_folder
 from textssl.text.sources import IterableSource, Source
 from textssl.text.store_folder import (
+    IDS,
+    OFFSETS,
     check_sizes,
     commit_store_folder,
     opened_if_sound,
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from textssl.text.selection import Selection
 
 FORMAT = 1
-IDS, OFFSETS = "ids.bin", "offsets.bin"
 
 
 @dataclass(frozen=True)
