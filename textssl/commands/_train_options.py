@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from textssl.config import checked, option, read_toml, resolve
 from textssl.errors import UsageError, did_you_mean
+from textssl.option_names import option_hint
 from textssl.training.budget import TrainerConfig
 
 
@@ -74,7 +75,7 @@ def resolve_options(objective: str, method: Any, given: Mapping[str, Any]) -> tu
         if name not in shared | own:
             raise UsageError(
                 f"{name} is no option of {objective}",
-                hint=did_you_mean(name, sorted(shared | own)) or f"See textssl train {objective} --help.",
+                hint=option_hint(name, ["out", *sorted(shared | own)]) or f"See textssl train {objective} --help.",
             )
     in_file = _from_file(given.get("config"), objective, method)
     options, _ = resolve(TrainOptions, {name: value for name, value in {**in_file, **given}.items() if name in shared})
@@ -103,7 +104,7 @@ def _from_file(path: str | Path | None, objective: str, method: Any) -> dict[str
             raise UsageError(
                 f"there is no option {name!r}",
                 where=str(path),
-                hint=did_you_mean(name, names) or f"See textssl train {objective} --help.",
+                hint=option_hint(name, names) or f"See textssl train {objective} --help.",
             )
     found: dict[str, Any] = {}
     for kind in (TrainOptions, method.Config):

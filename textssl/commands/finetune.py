@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from textssl.commands._images import is_for_images, note, refuse_given, refuse_images
 from textssl.commands._tables import TableContent, TableSettings, read_examples
 from textssl.config import resolve
-from textssl.errors import UsageError, did_you_mean
+from textssl.errors import UsageError
 from textssl.finetuning.options import FinetuneOptions
+from textssl.option_names import option_hint
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,7 +187,8 @@ def _options(given: Mapping[str, Any]) -> FinetuneOptions:
     for name in given:
         if name not in known:
             raise UsageError(
-                f"{name} is no option of finetune", hint=did_you_mean(name, known) or "See textssl finetune --help."
+                f"{name} is no option of finetune",
+                hint=option_hint(name, ["out", *sorted(known)]) or "See textssl finetune --help.",
             )
     options, _ = resolve(FinetuneOptions, given)
     return options
