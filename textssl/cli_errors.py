@@ -92,9 +92,6 @@ def as_textssl_error(error: BaseException) -> TextsslError | None:
         return ResourceError(f"the terminal cannot show this text ({error.encoding})", hint="Set PYTHONUTF8=1.")
     if isinstance(error, OSError):
         return _system_error(error)
-    corpus_error = getattr(sys.modules.get("corpora"), "CorpusError", ())  # an error of corpora means it is imported
-    if corpus_error and isinstance(error, corpus_error):
-        return DataError(error.message, where=error.where, hint=error.hint)
     return None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from textssl import registry
-from textssl.commands.base import duration_text, next_commands, print_table, printable
+from textssl.commands.base import duration_text, gives_own_errors, next_commands, print_table, printable
 from textssl.disk import size_text
 from textssl.errors import DataError, TextsslError
 from textssl.run_folder import CHECKPOINTS, MODEL, RunFolder
@@ -71,6 +71,7 @@ class ArtefactFindings:
         }
 
 
+@gives_own_errors
 def check(
     path: str,
     *,
@@ -96,7 +97,7 @@ def check(
         What was found; its exit code is 3 when something is wrong.
 
     Raises:
-        CorpusError: nothing stands at that path, or it is of a kind that cannot be read at all.
+        DataError: nothing stands at that path, or it is of a kind that cannot be read at all.
         UsageError: a replay is asked for, and the path is no run or the run has no captured step.
     """
     place = Path(path)

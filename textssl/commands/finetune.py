@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from textssl.commands._images import is_for_images, note, refuse_given, refuse_images
 from textssl.commands._tables import TableContent, TableSettings, read_examples
+from textssl.commands.base import duration_text, gives_own_errors, next_commands, open_vectors, print_table, printable
 from textssl.config import resolve
 from textssl.errors import UsageError
 from textssl.finetuning.options import FinetuneOptions
@@ -31,6 +32,7 @@ FINETUNE_OPTIONS = FinetuneOptions
 Set = Literal["train", "dev", "test"]
 
 
+@gives_own_errors
 def finetune(
     model: str | Path,
     data: str | Path,
@@ -109,7 +111,6 @@ def finetune(
 
 def show(result: FinetuneResult, console: Console) -> None:
     """Print the scores beside the baselines, the classes, and what to type next."""
-    from textssl.commands.base import duration_text, next_commands, print_table, printable
     from textssl.finetuning.results import score_text
 
     several = len(result.seeds) > 1
@@ -153,7 +154,6 @@ def _on_texts(
     command: Sequence[str],
 ) -> FinetuneResult:
     """Fine-tune a transformer; `asked` are the command's own options by name."""
-    from textssl.commands.base import open_vectors
     from textssl.finetuning.embedding import open_text_model
     from textssl.finetuning.run import finetune_run
     from textssl.training.devices import chosen_device

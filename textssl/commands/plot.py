@@ -20,7 +20,7 @@ import numpy as np
 
 from textssl import figures
 from textssl.commands._images import ImageReading, is_for_images
-from textssl.commands.base import CAPITALS, at_least, existing, open_vectors, printable, require_known
+from textssl.commands.base import CAPITALS, at_least, existing, gives_own_errors, open_vectors, printable, require_known
 from textssl.errors import DataError, UsageError
 from textssl.report import along, curves_of
 from textssl.run_folder import RunFolder
@@ -57,6 +57,7 @@ class Plot:
         return {"path": str(self.path), "kind": self.kind, "num_items": self.num_items, "left_out": list(self.left_out)}
 
 
+@gives_own_errors
 def plot(
     run: str | Path,
     *words: str,

@@ -20,6 +20,7 @@ from textssl.commands.base import (
     Expression,
     at_least,
     existing,
+    gives_own_errors,
     open_vectors,
     parse_expression,
     print_table,
@@ -80,6 +81,7 @@ class QueryResult:
         return asdict(self)
 
 
+@gives_own_errors
 def query(
     run: str | Path,
     *queries: str,

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from textssl import registry
 from textssl.commands._sources import FOR_TEXT, opened_source, what_was_mended
 from textssl.commands._train_options import TrainOptions, resolve_options
+from textssl.commands.base import duration_text, existing, gives_own_errors, next_commands, open_vectors, printable
 from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
 from textssl.training.notes import TrainSummary
@@ -70,6 +71,7 @@ class TrainResult:
         }
 
 
+@gives_own_errors
 def train(
     objective: str,
     corpus: str | Path | Iterable[str] | Iterable[Sequence[str]] | Any,
@@ -187,8 +189,6 @@ def prepared_by(method: Any, corpus: str, config: Any, options: TrainOptions) ->
 
 def show(result: TrainResult, console: Console) -> None:
     """Print where the run lies, how it went, and what to type next."""
-    from textssl.commands.base import duration_text, next_commands, printable
-
     if result.summary is None or result.run is None:
         for line in result.notes:
             console.print(line)
@@ -326,7 +326,6 @@ def start_of(path: Path, method: Any) -> Start:
     Raises:
         DataError: nothing stands at that path, or no vectors where vectors are needed.
     """
-    from textssl.commands.base import existing, open_vectors
     from textssl.objectives.base import Start
     from textssl.training.checkpoint import load_newest
 
