@@ -29,6 +29,7 @@ from textssl.commands._train_options import TrainOptions, resolve_options
 from textssl.commands.base import duration_text, existing, gives_own_errors, next_commands, open_vectors, printable
 from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
+from textssl.training.lines import losses_text
 from textssl.training.notes import TrainSummary
 from textssl.training.ranks import OneRank, Ranks
 
@@ -198,9 +199,8 @@ def show(result: TrainResult, console: Console) -> None:
     console.print(f"{result.run}: {summary.units:,} {summary.unit} in {duration_text(summary.elapsed_s)}, "
                   f"{summary.units_per_s:,.0f} {summary.unit}/s")  # fmt: skip
     method: Any = registry.load("objectives", result.objective)
-    losses = "  ".join(f"{loss:.4f}" for loss in summary.epoch_losses)
     terms = "nats per pair" if _is_word_vectors(method) else "nats"
-    console.print(f"loss per epoch ({terms}): {losses or f'{summary.loss_nats:.4f}'}")
+    console.print(f"loss per epoch ({terms}): {losses_text(summary.epoch_losses or (summary.loss_nats,))}")
     if summary.scores:
         which = "evaluation" if summary.best_step is None else f"best evaluation, at step {summary.best_step:,}"
         console.print(f"{which}: {'  '.join(f'{name} {score:.4g}' for name, score in summary.scores.items())}")
@@ -208,6 +208,7 @@ def show(result: TrainResult, console: Console) -> None:
 
 
 def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks) -> TrainSummary:
+    from textssl.training.compiling import told_when_compiling
     from textssl.training.kernel_task import KernelTask
     from textssl.training.progress import SilentProgress, make_progress
     from textssl.training.trackers import make_tracker
@@ -218,7 +219,9 @@ def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks
             _note_to_screen(f"{run.path} is finished already; its result again:")
         return TrainSummary.from_json(run.status()["summary"])
     progress = make_progress() if ranks.leads else SilentProgress()
-    task = task_of(prepared, options, ranks, note=progress.message)
+    with told_when_compiling(progress.message, "train"):
+        task = task_of(prepared, options, ranks, note=progress.message)
+        task.warm_up()
     network = None if isinstance(task, KernelTask) else task
     track = [options.track] if options.track and ranks.leads else []
     trainer = Trainer(
@@ -246,9 +249,12 @@ def _is_evaluated(task: GradientTask, options: TrainOptions) -> bool:
 
 def _prepared(method: Any, source: Any, config: Any, setting: Setting, ranks: Ranks) -> Prepared:
     """The objective with its corpus read: first by the process that leads, then by the others from the cache."""
+    from textssl.training.compiling import told_when_compiling
+
     if not ranks.leads:
         ranks.from_lead(0)
-    prepared: Prepared = method().prepare(source, config, setting)
+    with told_when_compiling(_note_to_screen if ranks.leads else lambda _: None, "read the corpus"):
+        prepared: Prepared = method().prepare(source, config, setting)
     if ranks.leads:
         ranks.from_lead(0)
     return prepared
