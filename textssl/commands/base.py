@@ -114,14 +114,20 @@ def refuse_network_for_images(path: Path, *, hint: str) -> None:
 
 def model_type_of(path: Path) -> str | None:
     """The kind of model that a run or folder holds, by its config.json; torch is not needed to tell."""
+    found = model_config_of(path).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def model_config_of(path: Path) -> Mapping[str, Any]:
+    """The config.json of the model that a run or folder holds; empty where there is none that can be read."""
     for config in (path / "config.json", path / "model" / "config.json"):
         if config.is_file() and config.stat().st_size < MAX_CONFIG_BYTES:
             try:
-                found = json.loads(config.read_bytes()).get("model_type")
-            except (ValueError, AttributeError):
-                return None
-            return found if isinstance(found, str) else None
-    return None
+                found = json.loads(config.read_bytes())
+            except ValueError:
+                return {}
+            return found if isinstance(found, dict) else {}
+    return {}
 
 
 def holds_transformer(path: Path) -> bool:

@@ -112,7 +112,7 @@ def train(
         RunFolder.refuse_early(Path(out), asked)
     source = opened_source(corpus, options, method, config)
     prepared = _prepared(method, source, config, _setting(options, method, own_encoder), ranks)
-    notes = [*what_was_mended(source), *prepared.describe()]
+    notes = [*what_was_mended(source), *prepared.describe(), *options.describe(prepared.unit)]
     for line in notes if ranks.leads and not options.dry_run else ():  # a dry run prints them as its result
         _note_to_screen(line)
     if out is None or options.dry_run:
