@@ -20,7 +20,7 @@ SOURCES = sorted([*(ROOT / "textssl").rglob("*.py"), *(ROOT / "corpora").rglob("
 FLOORS: list[list[set[str]]] = [
     [
         {"errors", "loss_sum", "randomness", "registry", "disk", "storage", "toml", "config", "run_folder"}
-        | {"option_names", "words", "word_bytes", "word_lookup", "tensor_file", "numba_cache", "neighbours"}
+        | {"option_names", "plural", "words", "word_bytes", "word_lookup", "tensor_file", "numba_cache", "neighbours"}
     ],
     [{"text"}, {"vision"}],
     [

@@ -94,14 +94,18 @@ def check_images(path: str, reading: ImageReading) -> ImageFindings:
     Args:
         path: what `corpora.load_images` takes.
         reading: how they are read; on_bad says whether files that cannot be read are a problem.
+
+    Raises:
+        corpora.CorpusError: it is no folder, and cannot be read.
     """
     import corpora
 
+    is_folder = Path(path).expanduser().is_dir()
     try:
         images = corpora.load_images(
             path,
             format=reading.format,  # type: ignore[arg-type]  # corpora checks the name
-            on_bad="skip",  # so that every file that cannot be read is found
+            on_bad="skip" if is_folder else reading.on_bad,  # of a folder every file that cannot be read is found
             limit=reading.limit,
             image_size=reading.image_size,
             labels=reading.labels,
@@ -109,6 +113,8 @@ def check_images(path: str, reading: ImageReading) -> ImageFindings:
             label_field=reading.label_field,
         )
     except corpora.CorpusError as error:
+        if not is_folder:
+            raise
         unreadable = _unreadable(path, frozenset()) if "no image in it" in error.message else ()
         return _stopped(path, error, unreadable, _command(path, reading, is_clips=reading.format == "clips"))
     unreadable = () if reading.limit is not None else _unreadable(path, frozenset(images.file_names or ()))

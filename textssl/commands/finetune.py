@@ -134,7 +134,7 @@ def show(result: FinetuneResult, console: Console) -> None:
     for row in result.seeds:
         dev = f"  dev {result.primary} {row.dev[result.primary]:.3f}" if row.dev else ""
         kept = f" (kept: {row.kept_epoch:.3g})" if row.kept_epoch < row.epochs else ""
-        how = f"{row.epochs:.3g} epochs{kept}" if row.epochs else "solved"
+        how = f"{row.epochs:.3g} epoch{'' if row.epochs == 1 else 's'}{kept}" if row.epochs else "solved"
         speed = f", {row.units_per_s:,.0f} {result.unit}/s" if row.epochs else ""
         console.print(f"seed {row.seed}: {how} in {duration_text(row.elapsed_s)}{speed}{dev}")
     for line in result.notes:

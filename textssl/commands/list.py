@@ -114,5 +114,5 @@ def _presets() -> "tuple[Entry, ...]":
     for objective in registry.names("objectives"):
         for preset, values in getattr(registry.load("objectives", objective), "PRESETS", {}).items():
             settings = ", ".join(f"{name} {value}" for name, value in values.items())
-            found.append(Entry(f"{objective} {preset}", settings))
+            found.append(Entry(f"{objective} {preset}", settings or "what the options are by default"))
     return tuple(found)

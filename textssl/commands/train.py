@@ -10,6 +10,10 @@ Examples:
   textssl train simclr digits --out runs/digits --epochs 30
   torchrun --nproc-per-node 8 -m textssl train masked_lm corpus.txt --out runs/lm     on eight GPUs
   textssl train skipgram corpus.txt --dry-run           what would be done, without doing it
+
+The line of progress ends, for networks, with "% of peak": the operations that
+the model needs, as a share of the most that this device does in the same time.
+The rest goes to making batches, to copying, and to products of small matrices.
 """
 
 from __future__ import annotations
