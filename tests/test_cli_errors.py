@@ -6,7 +6,6 @@ import errno
 
 import pytest
 
-import corpora
 import textssl.training.devices  # noqa: F401  (knows what full memory looks like; what fills it has imported it)
 from textssl import cli_errors
 from textssl.errors import DataError, DivergedError, Interrupted, ResourceError, UsageError
@@ -28,7 +27,6 @@ from textssl.errors import DataError, DivergedError, Interrupted, ResourceError,
         (ResourceError("no space"), 4, "error: no space\n"),
         (DivergedError("loss is nan"), 5, "error: loss is nan\n"),
         (Interrupted(15), 143, "error: stopped by signal 15, a checkpoint is saved\n"),
-        (corpora.CorpusError("is binary", where="x", hint="go"), 3, "error: x: is binary\n  next: go\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
         (MemoryError(), 4, "error: out of memory\n"),
         (

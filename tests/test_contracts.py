@@ -95,6 +95,12 @@ def test_command_explains_every_argument(folder, name):
             assert explained.get(parameter.name), f"{name} does not explain {parameter.name}"
 
 
+@parametrize("commands")
+def test_command_gives_errors_of_textssl_alone(folder, name):
+    module = import_member(folder, name)
+    assert inspect.unwrap(getattr(module, name)) is not getattr(module, name), f"{name} needs @gives_own_errors"
+
+
 @parametrize("evaluators")
 def test_evaluator_says_its_name_and_the_number_that_counts(folder, name):
     from textssl.evaluators.base import Evaluator

@@ -63,7 +63,7 @@ def test_other_configuration_is_refused_with_the_difference(tmp_path):
 
 def test_other_data_is_refused_with_the_difference(tmp_path):
     open_run(tmp_path).close()
-    with pytest.raises(UsageError, match=r"holds a run with another data:\n  fingerprint: abc -> xyz\n"):
+    with pytest.raises(UsageError, match=r"holds a run with other data:\n  fingerprint: abc -> xyz\n"):
         open_run(tmp_path, data={**DATA, "fingerprint": "xyz"})
 
 

@@ -10,6 +10,7 @@ import cyclopts
 
 from textssl import registry
 from textssl.errors import DataError, ResourceError, TextsslError, UsageError, did_you_mean
+from textssl.option_names import option_hint
 
 MAX_MESSAGE_LINES = 15
 MAX_LINE_LENGTH = 400
@@ -91,9 +92,6 @@ def as_textssl_error(error: BaseException) -> TextsslError | None:
         return ResourceError(f"the terminal cannot show this text ({error.encoding})", hint="Set PYTHONUTF8=1.")
     if isinstance(error, OSError):
         return _system_error(error)
-    corpus_error = getattr(sys.modules.get("corpora"), "CorpusError", ())  # an error of corpora means it is imported
-    if corpus_error and isinstance(error, corpus_error):
-        return DataError(error.message, where=error.where, hint=error.hint)
     return None
 
 
@@ -123,7 +121,7 @@ def usage_error(error: cyclopts.CycloptsError) -> UsageError:
     if isinstance(error, cyclopts.UnknownOptionError):
         name = error.token.keyword or error.token.value
         candidates = [option for argument in error.argument_collection for option in argument.names]
-        return UsageError(f"{chain} has no option {name}", hint=_join(did_you_mean(name, candidates), help_hint))
+        return UsageError(f"{chain} has no option {name}", hint=_join(option_hint(name, candidates), help_hint))
     if isinstance(error, cyclopts.MissingArgumentError):
         return UsageError(f"{chain}: {_missing(error)}", hint=help_hint)
     if isinstance(error, cyclopts.UnusedCliTokensError):

@@ -138,7 +138,7 @@ def _hints_of_parameters(function: Callable[..., Any]) -> dict[str, Any]:
     """The types of the parameters; what a command returns may be a name that only type checkers import."""
     annotations = {name: hint for name, hint in function.__annotations__.items() if name != "return"}
     holder = types.SimpleNamespace(__annotations__=annotations)
-    return typing.get_type_hints(holder, globalns=getattr(function, "__globals__", {}))
+    return typing.get_type_hints(holder, globalns=getattr(inspect.unwrap(function), "__globals__", {}))
 
 
 def _annotate(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from textssl.errors import UsageError, did_you_mean
+from textssl.option_names import option_hint
 from textssl.toml import parse_toml as parse_toml
 from textssl.toml import read_toml as read_toml
 from textssl.toml import to_toml as to_toml
@@ -122,7 +123,7 @@ def checked(config_class: type, values: Mapping[str, Any], *, where: str | None 
     found = {}
     for name, value in values.items():
         if name not in fields:
-            raise UsageError(f"there is no option {name!r}", where=where, hint=did_you_mean(name, fields) or None)
+            raise UsageError(f"there is no option {name!r}", where=where, hint=option_hint(name, fields) or None)
         try:
             found[name] = _converted(fields[name], hints[name], value)
         except UsageError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class TextsslError(Exception):
@@ -77,9 +77,15 @@ def nearest(given: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     return [by_folded[folded] for folded in close]
 
 
-def did_you_mean(given: str, candidates: Iterable[str]) -> str:
-    """The question "Did you mean 'window'?", or nothing when no candidate is near."""
-    close = [repr(name) for name in nearest(given, candidates)]
+def did_you_mean(given: str, candidates: Iterable[str], *, shown: Mapping[str, str] | None = None) -> str:
+    """The question "Did you mean 'window'?", or nothing when no candidate is near.
+
+    Args:
+        given: what was typed.
+        candidates: what it could have been.
+        shown: how the candidates are written in the question, where they are compared in another form.
+    """
+    close = [repr(shown[name] if shown else name) for name in nearest(given, candidates)]
     if not close:
         return ""
     *others, last = close

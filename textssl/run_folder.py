@@ -103,7 +103,7 @@ class RunFolder:
         path = Path(path)
         _refuse_foreign(path)
         if RunFolder.is_run(path):
-            _refuse_difference(path, "configuration", RunFolder(path).config(), _as_read(config))
+            _refuse_difference(path, "another configuration", RunFolder(path).config(), _as_read(config))
 
     @classmethod
     def view(cls, path: Path) -> Self:
@@ -214,8 +214,8 @@ class RunFolder:
         self.set_status("new")
 
     def _refuse_changes(self, config: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-        _refuse_difference(self.path, "configuration", self.config(), _as_read(config))
-        _refuse_difference(self.path, "data", self.data(), json.loads(_json_text(data)))
+        _refuse_difference(self.path, "another configuration", self.config(), _as_read(config))
+        _refuse_difference(self.path, "other data", self.data(), json.loads(_json_text(data)))
 
     def _metrics(self) -> Iterator[tuple[str, dict[str, Any]]]:
         with self.metrics_path.open(encoding="utf-8", errors="replace", newline="\n") as file:
@@ -262,7 +262,7 @@ def _refuse_difference(path: Path, what: str, old: Mapping[str, Any], new: Mappi
     if changes:
         listed = "".join(f"\n  {line}" for line in changes)
         raise UsageError(
-            f"holds a run with another {what}:{listed}",
+            f"holds a run with {what}:{listed}",
             where=str(path),
             hint="Run with the old values to go on, or choose another --out for a new run.",
         )

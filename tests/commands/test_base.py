@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import textssl
+from corpora import CorpusError
 from textssl.commands.base import (
     at_least,
     duration_text,
     existing,
+    gives_own_errors,
     holds_transformer,
     jsonable,
     open_vectors,
@@ -70,3 +73,45 @@ def test_a_transformer_is_no_word_vectors(tmp_path, inside):
         open_vectors(folder)
     (folder / inside / "config.json").write_text("[")
     assert not holds_transformer(folder)
+
+
+def test_an_error_of_corpora_becomes_one_of_textssl_with_place_and_hint():
+    @gives_own_errors
+    def command():
+        raise CorpusError("is binary", where="x", hint="go")
+
+    with pytest.raises(DataError, match=r"^x: is binary\ngo$") as caught:
+        command()
+    assert (caught.value.where, caught.value.hint, caught.value.exit_code) == ("x", "go", 3)
+    assert isinstance(caught.value.__cause__, CorpusError)
+
+
+def test_another_value_error_stays_what_it_is():
+    @gives_own_errors
+    def command():
+        raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="^odd$") as caught:
+        command()
+    assert type(caught.value) is ValueError
+
+
+def test_one_except_catches_a_missing_corpus_in_python(tmp_path):
+    gone = tmp_path / "gone.txt"
+    calls = {
+        "check": lambda: textssl.check(gone),
+        "phrases": lambda: textssl.phrases(str(gone)),
+        "query": lambda: textssl.query(gone, "word"),
+        "train": lambda: textssl.train("skipgram", gone, out=tmp_path / "run"),
+        "train images": lambda: textssl.train("simclr", gone, out=tmp_path / "run"),
+    }
+    for name, call in calls.items():
+        with pytest.raises(textssl.TextsslError, match=r"gone\.txt") as caught:
+            call()
+        assert isinstance(caught.value, DataError), name
+
+
+def test_one_except_catches_a_fault_that_is_met_while_reading(tmp_path):
+    (tmp_path / "broken.txt").write_bytes(b"fine words\n" * 10 + b"\xff\xfe broken\n")
+    with pytest.raises(textssl.TextsslError, match="broken"):
+        textssl.train("skipgram", tmp_path / "broken.txt", out=tmp_path / "run", cache=tmp_path / "cache")

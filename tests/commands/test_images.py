@@ -247,7 +247,7 @@ def test_plot_takes_the_images_of_the_run_and_those_without_labels(run, views, t
     assert (found["num_images"], found["num_labels"]) == (40, 2)
     assert found["map"] == "views/images-tsne.png"
     write_npz(tmp_path / "bare.npz", 12, labels=None)
-    found = json.loads(run("plot", f"{views}/model", "--images", "bare.npz", "--output", "m.png", "--json").out)
+    found = json.loads(run("plot", f"{views}/model", "--images", "bare.npz", "--out", "m.png", "--json").out)
     assert (found["num_labels"], found["map"], found["nearest"]) == (0, "m.png", "m-nearest.png")
 
 

@@ -38,3 +38,7 @@ def test_list_of_a_misspelt_kind_names_the_nearest(run):
 
 def test_list_of_something_else_names_all_kinds(run):
     assert "There are objectives, corpora, evaluators" in run("list", "zzz").err
+
+
+def test_a_preset_that_sets_nothing_says_so(run):
+    assert "moco v2            what the options are by default" in run("list", "presets").out

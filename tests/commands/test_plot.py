@@ -26,12 +26,12 @@ def test_map_of_chosen_words_of_a_vector_folder_goes_where_one_stands(run, vecto
 
 
 def test_map_by_tsne(run, vectors, tmp_path):
-    assert run("plot", vectors, "--method", "tsne", "--output", "t.png").code == 0
+    assert run("plot", vectors, "--method", "tsne", "--out", "t.png").code == 0
     assert (tmp_path / "t.png").read_bytes().startswith(PNG)
 
 
 def test_capitals_are_found_in_lower_case_and_the_missing_are_named(run, vectors):
-    done = run("plot", vectors, "--capitals", "--output", "c.png")
+    done = run("plot", vectors, "--capitals", "--out", "c.png")
     assert done.code == 0
     assert "not in the vocabulary: china beijing, turkey ankara" in done.out
 
@@ -46,7 +46,7 @@ def test_capitals_that_are_not_there_say_what_to_do(run, tmp_path):
 
 def test_pairs_of_a_file(vectors, tmp_path):
     (tmp_path / "p.txt").write_text("france paris\n\nitaly rome\nspain madrid\nno where\n")
-    drawn = plot(vectors, pairs=tmp_path / "p.txt", output=tmp_path / "p.png")
+    drawn = plot(vectors, pairs=tmp_path / "p.txt", out=tmp_path / "p.png")
     assert (drawn.kind, drawn.num_items, drawn.left_out) == ("pairs", 3, ("no where",))
 
 
@@ -86,14 +86,14 @@ def test_curves_of_a_vector_folder_are_refused(run, vectors):
     ("options", "message"),
     [
         ({"most_frequent": 1}, "most_frequent must be at least 2, got 1"),
-        ({"output": "map.svg"}, r"output must be a \.png file, got map\.svg"),
+        ({"out": "map.svg"}, r"out must be a \.png file, got map\.svg"),
         ({"capitals": True, "curves": True}, "one picture at a time, got --capitals and --curves"),
     ],
 )
 def test_options_that_cannot_be(vectors, options, message):
     from pathlib import Path
 
-    given = {name: Path(value) if name == "output" else value for name, value in options.items()}
+    given = {name: Path(value) if name == "out" else value for name, value in options.items()}
     with pytest.raises(UsageError, match=message):
         plot(vectors, **given)
 

@@ -74,6 +74,23 @@ def test_queries_from_a_file_and_from_standard_input(run, vectors, tmp_path, mon
     assert "\n\nparis - france + italy\n" in from_file.out
 
 
+def test_an_expression_without_spaces_is_shown_with_them(vectors):
+    with pytest.raises(
+        DataError, match="'paris-france\\+italy' is not in the vocabulary of .* stand between spaces"
+    ) as caught:
+        query(vectors, "paris-france+italy")
+    assert caught.value.hint == 'Write: "paris - france + italy"'
+    with pytest.raises(DataError, match="'paris-france' is not in the vocabulary") as caught:
+        query(vectors, "paris-france + italy")
+    assert caught.value.hint == 'Write: "paris - france"'
+
+
+def test_an_unknown_word_with_a_hyphen_is_no_expression(vectors):
+    with pytest.raises(DataError, match="'paris-zzzz' is not in the vocabulary of [0-9,]+ words") as caught:
+        query(vectors, "paris-zzzz")
+    assert "spaces" not in caught.value.message
+
+
 def test_query_takes_a_vector_file_of_another_program(run, tmp_path):
     (tmp_path / "v.txt").write_text("3 2\na 1 0\nb 0.9 0.1\nc 0 1\n")
     assert run("query", "v.txt", "a", "--topn", "1").out.split()[0] == "b"

@@ -37,7 +37,7 @@ def test_train_writes_a_run(train_line, tmp_path):
     assert "loss per epoch (nats per pair): 2." in done.out
     assert "textssl query run WORD" in done.out
     assert "7,200 words, 32 distinct, in 600 documents" in done.err
-    assert "engine cpu on 1 threads" in done.err
+    assert "engine cpu on 1 thread\n" in done.err
     run = RunFolder.view(tmp_path / "run")
     assert run.status()["state"] == "finished"
     assert run.config()["objective"] == "skipgram"
@@ -119,7 +119,7 @@ def test_other_corpus_is_refused(train_line, corpus, tmp_path):
     corpus.write_text("other words\n" * 100)
     done = train_line()
     assert done.code == 2
-    assert "holds a run with another data:" in done.err
+    assert "holds a run with other data:" in done.err
     assert "num_tokens: 7200 -> 200" in done.err
 
 

@@ -71,7 +71,7 @@ def test_finished_run_gives_its_result_again(source, tmp_path):
     assert "is finished already" in notes[0]
     with pytest.raises(UsageError, match="holds a run with another configuration"):
         tuned(source, tmp_path / "run", epochs=2)
-    with pytest.raises(UsageError, match="holds a run with another data"):
+    with pytest.raises(UsageError, match="holds a run with other data"):
         tuned(source, tmp_path / "run", dataclasses.replace(images(60), fingerprint="2"), epochs=1)
 
 

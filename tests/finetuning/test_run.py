@@ -232,7 +232,7 @@ def test_run_refuses_what_it_cannot_learn_from(encoder, tmp_path, change, error,
 def test_run_with_other_data_or_options_is_refused(encoder, tmp_path):
     source, options = open_text_model(encoder), dataclasses.replace(FAST, epochs=1)
     finetune_run(source, examples(20), out=tmp_path / "run", options=options, pages=False)
-    with pytest.raises(UsageError, match="holds a run with another data:\n  train: "):
+    with pytest.raises(UsageError, match="holds a run with other data:\n  train: "):
         finetune_run(source, examples(20, 5), out=tmp_path / "run", options=options)
     with pytest.raises(UsageError, match="holds a run with another configuration:\n  epochs: 1 -> 2"):
         finetune_run(source, examples(20), out=tmp_path / "run", options=dataclasses.replace(options, epochs=2))

@@ -58,3 +58,26 @@ def test_close_ends_the_threads():
     assert set(threading.enumerate()) - before
     prefetch.close()
     assert not set(threading.enumerate()) - before
+
+
+@pytest.mark.parametrize(("threads", "times"), [(0, 2), (1, 1)])
+def test_an_item_made_in_advance_is_made_at_once_and_kept_where_threads_keep_items(threads, times):
+    made = []
+    prefetch = Prefetch(lambda number: made.append(number) or number + 5, end=3, threads=threads)
+    prefetch.prepare(0)
+    assert made == [0]
+    assert prefetch.take(0) == 5
+    prefetch.close()
+    assert made.count(0) == times
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_error_of_an_item_made_in_advance_is_raised_where_it_is_taken(threads):
+    def make(number):
+        raise ValueError("bad row")
+
+    prefetch = Prefetch(make, end=9, threads=threads)
+    prefetch.prepare(0)
+    with pytest.raises(ValueError, match="bad row"):
+        prefetch.take(0)
+    prefetch.close()

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from textssl.commands.base import model_config_of
 from textssl.config import checked, option, read_toml, resolve
 from textssl.errors import UsageError, did_you_mean
+from textssl.option_names import option_hint
 from textssl.training.budget import TrainerConfig
 
 
@@ -74,16 +76,24 @@ def resolve_options(objective: str, method: Any, given: Mapping[str, Any]) -> tu
         if name not in shared | own:
             raise UsageError(
                 f"{name} is no option of {objective}",
-                hint=did_you_mean(name, sorted(shared | own)) or f"See textssl train {objective} --help.",
+                hint=option_hint(name, ["out", *sorted(shared | own)]) or f"See textssl train {objective} --help.",
             )
     in_file = _from_file(given.get("config"), objective, method)
     options, _ = resolve(TrainOptions, {name: value for name, value in {**in_file, **given}.items() if name in shared})
+    preset = _preset(options.preset, objective, method)
     config, _ = resolve(
         method.Config,
         {name: value for name, value in {**in_file, **given}.items() if name in own - shared},
-        preset=_preset(options.preset, objective, method),
+        preset={**_length_of_start(options.from_, method), **preset},
     )
     return options, config
+
+
+def _length_of_start(start: Path | None, method: Any) -> dict[str, int]:
+    """The length of rows that a model to start from can take, where that is less than an objective's usual one."""
+    usual = {field.name: field.default for field in fields(method.Config)}.get("length")
+    own = None if start is None else model_config_of(start).get("max_position_embeddings")
+    return {"length": own} if isinstance(usual, int) and type(own) is int and 2 <= own < usual else {}
 
 
 def _from_file(path: str | Path | None, objective: str, method: Any) -> dict[str, Any]:
@@ -103,7 +113,7 @@ def _from_file(path: str | Path | None, objective: str, method: Any) -> dict[str
             raise UsageError(
                 f"there is no option {name!r}",
                 where=str(path),
-                hint=did_you_mean(name, names) or f"See textssl train {objective} --help.",
+                hint=option_hint(name, names) or f"See textssl train {objective} --help.",
             )
     found: dict[str, Any] = {}
     for kind in (TrainOptions, method.Config):

@@ -2,13 +2,14 @@
 
 import dataclasses
 import errno
+import functools
 import json
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from textssl import registry
 from textssl.errors import DataError, UsageError, did_you_mean
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from textssl.embeddings import Embeddings
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 MAX_MISSING_SHOWN = 5
 MAX_CONFIG_BYTES = 1 << 20
 TRANSFORMERS = ("modernbert", "llama")
@@ -49,6 +52,27 @@ class Expression:
     text: str
     positive: tuple[str, ...]
     negative: tuple[str, ...]
+
+
+def gives_own_errors(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """A command whose errors are all `TextsslError`: those of corpora, which knows nothing of them, become `DataError`.
+
+    They are raised where a corpus is opened and, since it is read block by block, wherever it is read; the function of
+    the command is what all of these ways have in common, for the command line and for Python.
+    """
+
+    @functools.wraps(function)
+    def guarded(*arguments: Given.args, **given: Given.kwargs) -> Result:
+        try:
+            return function(*arguments, **given)
+        except ValueError as error:
+            from corpora import CorpusError
+
+            if not isinstance(error, CorpusError):
+                raise
+            raise DataError(error.message, where=error.where, hint=error.hint) from error
+
+    return guarded
 
 
 def open_vectors(source: "Embeddings | str | Path") -> "Embeddings":
@@ -90,14 +114,20 @@ def refuse_network_for_images(path: Path, *, hint: str) -> None:
 
 def model_type_of(path: Path) -> str | None:
     """The kind of model that a run or folder holds, by its config.json; torch is not needed to tell."""
+    found = model_config_of(path).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def model_config_of(path: Path) -> Mapping[str, Any]:
+    """The config.json of the model that a run or folder holds; empty where there is none that can be read."""
     for config in (path / "config.json", path / "model" / "config.json"):
         if config.is_file() and config.stat().st_size < MAX_CONFIG_BYTES:
             try:
-                found = json.loads(config.read_bytes()).get("model_type")
-            except (ValueError, AttributeError):
-                return None
-            return found if isinstance(found, str) else None
-    return None
+                found = json.loads(config.read_bytes())
+            except ValueError:
+                return {}
+            return found if isinstance(found, dict) else {}
+    return {}
 
 
 def holds_transformer(path: Path) -> bool:

@@ -1,8 +1,9 @@
-"""Examine a corpus, a run folder or a vector file before it is used: faults, sizes, what training will take.
+"""Examine a corpus, images, a run folder or a vector file before use: faults, sizes, what training will take.
 
 Examples:
   textssl check corpus.txt
   textssl check corpus.csv --text-field body --encoding latin-1
+  textssl check images/                   number, size and labels, the files that cannot be read
   textssl check runs/news                 every hash of the model and the checkpoints
   textssl check runs/lm --replay          make the step again at which training diverged
   textssl check GoogleNews-vectors.bin    read through to its end
@@ -12,10 +13,11 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from textssl import registry
-from textssl.commands.base import duration_text, next_commands, print_table, printable
+from textssl.commands._images import ImageReading, refuse_given
+from textssl.commands.base import duration_text, gives_own_errors, next_commands, print_table, printable
 from textssl.disk import size_text
 from textssl.errors import DataError, TextsslError
 from textssl.run_folder import CHECKPOINTS, MODEL, RunFolder
@@ -25,9 +27,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textssl.commands._corpus_check import CorpusFindings
+    from textssl.commands._image_check import ImageFindings
     from textssl.commands._replay import ReplayFindings
     from textssl.formats.base import ReadOptions, VectorFormat
 
+Format = Literal[
+    "text", "jsonl", "csv", "tsv", "parquet", "wikiextractor", "hub", "folder", "clips", "npz", "npy", "idx"
+]
 DEFAULT_MIN_COUNT = 5
 
 
@@ -72,33 +78,42 @@ class ArtefactFindings:
         }
 
 
+Findings: TypeAlias = "ArtefactFindings | CorpusFindings | ImageFindings | ReplayFindings"
+
+
+@gives_own_errors
 def check(
     path: str,
     *,
-    format: Literal["text", "jsonl", "csv", "tsv", "parquet", "wikiextractor", "hub"] | None = None,
+    format: Format | None = None,
     text_field: str = "text",
     encoding: str = "utf-8",
     on_bad: Literal["error", "skip"] = "error",
     limit: int | None = None,
+    labels: Path | None = None,
+    image_size: int | None = None,
     replay: bool = False,
-) -> "ArtefactFindings | CorpusFindings | ReplayFindings":
-    """Examine a corpus, a run folder, a model folder or a vector file.
+) -> Findings:
+    """Examine a corpus, images, a run folder, a model folder or a vector file.
 
     Args:
         path: the file or folder, or the name of a corpus (see textssl list corpora).
-        format: of a corpus, where its first bytes do not tell.
+        format: of a corpus or of images, where the first bytes do not tell; Parquet and hub are read as text.
         text_field: the column or field of a corpus that holds the text.
         encoding: of a corpus that is not UTF-8.
         on_bad: stop at the first fault of a corpus, or skip and count.
-        limit: read so many documents of a corpus at most.
+        limit: read so many documents or images at most.
+        labels: of images, a file of labels where they lie apart.
+        image_size: bring every image to this side first.
         replay: of a run that diverged, make the captured step again and say what is not finite.
 
     Returns:
         What was found; its exit code is 3 when something is wrong.
 
     Raises:
-        CorpusError: nothing stands at that path, or it is of a kind that cannot be read at all.
-        UsageError: a replay is asked for, and the path is no run or the run has no captured step.
+        DataError: nothing stands at that path, or it is of a kind that cannot be read at all.
+        UsageError: a replay is asked for, and the path is no run or the run has no captured step; or an option is for
+            text and these are images, or the other way round.
     """
     place = Path(path)
     if replay:
@@ -117,22 +132,29 @@ def check(
         return ArtefactFindings("vectors", path, None, (_read_through(place, vector_format, options),))
     import corpora
     from textssl.commands._corpus_check import check_corpus
+    from textssl.commands._image_check import check_images, holds_images
 
-    given: dict[str, Any] = {
-        "format": format, "text_field": text_field, "encoding": encoding, "on_bad": on_bad, "limit": limit
-    }  # fmt: skip
-    corpus = corpora.load(path, **given)
-    return check_corpus(corpus, given=path, options=_words_of(given))
+    of_text: dict[str, Any] = {"text_field": text_field, "encoding": encoding}
+    if holds_images(str(path), format):
+        refuse_given(check, of_text, what="text", because="images are read")
+        reading = ImageReading(labels=labels, image_size=image_size, on_bad=on_bad, format=format, limit=limit)
+        return check_images(str(path), reading)
+    refuse_given(check, {"labels": labels, "image_size": image_size}, what="images", because="text is read")
+    given = {"format": format, **of_text, "on_bad": on_bad, "limit": limit}
+    return check_corpus(corpora.load(path, **given), given=path, options=_words_of(given))
 
 
-def show(result: "ArtefactFindings | CorpusFindings | ReplayFindings", console: "Console") -> None:
+def show(result: Findings, console: "Console") -> None:
     """Print the findings as a table, and what to do next."""
+    from textssl.commands._image_check import ImageFindings, show_images
     from textssl.commands._replay import ReplayFindings, show_replay
 
     if isinstance(result, ReplayFindings):
         show_replay(result, console)
     elif isinstance(result, ArtefactFindings):
         _show_artefact(result, console)
+    elif isinstance(result, ImageFindings):
+        show_images(result, console)
     else:
         _show_corpus(result, console)
 

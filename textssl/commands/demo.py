@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from textssl.commands import _demo_language as language
 from textssl.commands import _demo_words as words
-from textssl.commands.base import at_least, duration_text, printable
+from textssl.commands.base import at_least, duration_text, gives_own_errors, printable
 from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
 
@@ -57,9 +57,8 @@ class DemoResult:
         return {**asdict(self), "accuracy": self.words.accuracy}
 
 
-def demo(
-    *, out: Path | None = None, vision: bool = False, threads: int = 2, seed: int = 1
-) -> "DemoResult | ImageDemo":
+@gives_own_errors
+def demo(*, out: Path | None = None, vision: bool = False, threads: int = 2, seed: int = 1) -> "DemoResult | ImageDemo":
     """Train on the built-in corpus, ask the models, measure them, draw them, and write a report.
 
     Args:

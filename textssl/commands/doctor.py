@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from textssl import __version__
-from textssl.commands.base import existing, print_table
+from textssl.commands.base import existing, gives_own_errors, print_table
 from textssl.disk import size_text
 from textssl.numba_cache import cache_home
 
@@ -94,6 +94,7 @@ class Examination:
         return {"findings": [asdict(finding) for finding in self.findings], "exit_code": self.exit_code}
 
 
+@gives_own_errors
 def doctor(*, folder: str | Path = ".", markdown: bool = False) -> Examination:
     """Examine this machine.
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.commands._images import ImageReading, is_for_images, note, refuse_given, refuse_images
+from textssl.commands.base import gives_own_errors, printable
 from textssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class TextVectors:
         return {**size, "out": None, "duration_s": self.duration_s, "vectors": self.vectors.tolist()}
 
 
+@gives_own_errors
 def embed(
     run: str | Path,
     source: str | Path,
@@ -140,8 +142,6 @@ def embed(
 
 def show(result: TextVectors | ImageVectors, console: Console) -> None:
     """Print where the vectors are, or the numbers, a text or image on each line."""
-    from textssl.commands.base import printable
-
     if not isinstance(result, TextVectors):
         from textssl.commands._embed_images import show_vectors
 

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from textssl.commands._images import ImageReading, is_for_images
-from textssl.commands.base import at_least, existing, holds_transformer, open_vectors, print_table, printable
+from textssl.commands.base import (
+    at_least,
+    existing,
+    gives_own_errors,
+    holds_transformer,
+    open_vectors,
+    print_table,
+    printable,
+)
 from textssl.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +65,7 @@ class Evaluation:
         }
 
 
+@gives_own_errors
 def evaluate(
     run: str | Path,
     *,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from textssl.commands.base import existing, holds_transformer, printable, refuse_network_for_images
+from textssl.commands.base import existing, gives_own_errors, holds_transformer, printable, refuse_network_for_images
 from textssl.disk import make_folder, size_text
 from textssl.errors import UsageError, did_you_mean
 from textssl.storage import TEMPORARY_PREFIX
@@ -63,6 +63,7 @@ class Exported:
         }
 
 
+@gives_own_errors
 def export(
     run: str | Path,
     target: str | Path,

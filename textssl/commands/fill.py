@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textssl.commands.base import at_least, print_table, printable
+from textssl.commands.base import at_least, gives_own_errors, print_table, printable
 from textssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class FillResult:
         return asdict(self)
 
 
+@gives_own_errors
 def fill(run: str | Path, text: str | Path, *, topn: int = 5, device: str = "auto") -> FillResult:
     """Fill in what stands at [MASK]: one token for each.
 

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from textssl.commands._images import is_for_images, note, refuse_given, refuse_images
 from textssl.commands._tables import TableContent, TableSettings, read_examples
+from textssl.commands.base import duration_text, gives_own_errors, next_commands, open_vectors, print_table, printable
 from textssl.config import resolve
-from textssl.errors import UsageError, did_you_mean
+from textssl.errors import UsageError
 from textssl.finetuning.options import FinetuneOptions
+from textssl.option_names import option_hint
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +32,7 @@ FINETUNE_OPTIONS = FinetuneOptions
 Set = Literal["train", "dev", "test"]
 
 
+@gives_own_errors
 def finetune(
     model: str | Path,
     data: str | Path,
@@ -108,7 +111,6 @@ def finetune(
 
 def show(result: FinetuneResult, console: Console) -> None:
     """Print the scores beside the baselines, the classes, and what to type next."""
-    from textssl.commands.base import duration_text, next_commands, print_table, printable
     from textssl.finetuning.results import score_text
 
     several = len(result.seeds) > 1
@@ -132,7 +134,7 @@ def show(result: FinetuneResult, console: Console) -> None:
     for row in result.seeds:
         dev = f"  dev {result.primary} {row.dev[result.primary]:.3f}" if row.dev else ""
         kept = f" (kept: {row.kept_epoch:.3g})" if row.kept_epoch < row.epochs else ""
-        how = f"{row.epochs:.3g} epochs{kept}" if row.epochs else "solved"
+        how = f"{row.epochs:.3g} epoch{'' if row.epochs == 1 else 's'}{kept}" if row.epochs else "solved"
         speed = f", {row.units_per_s:,.0f} {result.unit}/s" if row.epochs else ""
         console.print(f"seed {row.seed}: {how} in {duration_text(row.elapsed_s)}{speed}{dev}")
     for line in result.notes:
@@ -152,7 +154,6 @@ def _on_texts(
     command: Sequence[str],
 ) -> FinetuneResult:
     """Fine-tune a transformer; `asked` are the command's own options by name."""
-    from textssl.commands.base import open_vectors
     from textssl.finetuning.embedding import open_text_model
     from textssl.finetuning.run import finetune_run
     from textssl.training.devices import chosen_device
@@ -186,7 +187,8 @@ def _options(given: Mapping[str, Any]) -> FinetuneOptions:
     for name in given:
         if name not in known:
             raise UsageError(
-                f"{name} is no option of finetune", hint=did_you_mean(name, known) or "See textssl finetune --help."
+                f"{name} is no option of finetune",
+                hint=option_hint(name, ["out", *sorted(known)]) or "See textssl finetune --help.",
             )
     options, _ = resolve(FinetuneOptions, given)
     return options

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textssl.commands.base import gives_own_errors, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -46,6 +48,7 @@ class GenerateResult:
         return asdict(self)
 
 
+@gives_own_errors
 def generate(
     run: str | Path,
     prompt: str | Path,
@@ -99,6 +102,4 @@ def show(result: GenerateResult, console: Console) -> None:
 
 def _safe(text: str) -> str:
     """The text with newlines as they are and everything else that could move a terminal's cursor as an escape."""
-    from textssl.commands.base import printable
-
     return "\n".join(printable(line) for line in text.split("\n"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textssl import registry
-from textssl.commands.base import print_table
+from textssl.commands.base import gives_own_errors, print_table
 from textssl.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Listing:
         }
 
 
+@gives_own_errors
 def list(kind: str | None = None) -> Listing:  # the command's name
     """List what there is to choose from.
 
@@ -113,5 +114,5 @@ def _presets() -> "tuple[Entry, ...]":
     for objective in registry.names("objectives"):
         for preset, values in getattr(registry.load("objectives", objective), "PRESETS", {}).items():
             settings = ", ".join(f"{name} {value}" for name, value in values.items())
-            found.append(Entry(f"{objective} {preset}", settings))
+            found.append(Entry(f"{objective} {preset}", settings or "what the options are by default"))
     return tuple(found)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from textssl.commands.base import at_least, print_table, printable
+from textssl.commands.base import at_least, gives_own_errors, print_table, printable
 from textssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class PhrasesResult:
         }
 
 
+@gives_own_errors
 def phrases(
     corpus: str,
     *,
@@ -114,7 +115,7 @@ def phrases(
 
     Raises:
         UsageError: an option is out of its range, or a file is there.
-        CorpusError: the corpus cannot be read.
+        DataError: the corpus cannot be read.
         ResourceError: a file cannot be written.
 
     Source: Mikolov et al. 2013 (arXiv 1310.4546), section 4; Bouma 2009 for npmi.

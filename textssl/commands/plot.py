@@ -20,7 +20,7 @@ import numpy as np
 
 from textssl import figures
 from textssl.commands._images import ImageReading, is_for_images
-from textssl.commands.base import CAPITALS, at_least, existing, open_vectors, printable, require_known
+from textssl.commands.base import CAPITALS, at_least, existing, gives_own_errors, open_vectors, printable, require_known
 from textssl.errors import DataError, UsageError
 from textssl.report import along, curves_of
 from textssl.run_folder import RunFolder
@@ -57,6 +57,7 @@ class Plot:
         return {"path": str(self.path), "kind": self.kind, "num_items": self.num_items, "left_out": list(self.left_out)}
 
 
+@gives_own_errors
 def plot(
     run: str | Path,
     *words: str,
@@ -70,7 +71,7 @@ def plot(
     labels: Path | None = None,
     image_size: int | None = None,
     most_images: int = 2000,
-    output: Path | None = None,
+    out: Path | None = None,
 ) -> "Plot | ImagePlots":
     """Draw word vectors, what a network for images sees, or a training run.
 
@@ -87,7 +88,7 @@ def plot(
         labels: a file of their labels, where these lie apart.
         image_size: bring every image to this side, in pixels.
         most_images: in the map, spread over all.
-        output: the PNG to write; a file in the run folder when left out, else in the current folder.
+        out: the PNG to write; a file in the run folder when left out, else in the current folder.
 
     Returns:
         Where the picture is.
@@ -104,10 +105,10 @@ def plot(
     ]
     if len(asked) > 1:
         raise UsageError(f"one picture at a time, got {' and '.join(asked)}", hint="Run textssl plot once for each.")
-    if output is not None and output.suffix.lower() != ".png":
-        raise UsageError(f"output must be a .png file, got {output}")
+    if out is not None and out.suffix.lower() != ".png":
+        raise UsageError(f"out must be a .png file, got {out}")
     if curves:
-        return _plot_curves(Path(run), output)
+        return _plot_curves(Path(run), out)
     if is_for_images(run):
         from textssl.commands._plot_images import plot_images
 
@@ -118,7 +119,7 @@ def plot(
                 hint=f"Draw images: textssl plot {run} --images test/",
             )
         reading = ImageReading(labels, image_size)
-        return plot_images(run, images, reading, method=method, seed=seed, most_images=most_images, output=output)
+        return plot_images(run, images, reading, method=method, seed=seed, most_images=most_images, output=out)
     if images is not None:
         raise DataError(
             "holds no network for images",
@@ -127,13 +128,13 @@ def plot(
         )
     vectors = open_vectors(run)
     if capitals:
-        return _plot_pairs(vectors, Path(run), _known_capitals(vectors), "capitals", output)
+        return _plot_pairs(vectors, Path(run), _known_capitals(vectors), "capitals", out)
     if pairs is not None:
-        return _plot_pairs(vectors, Path(run), _read_pairs(pairs), pairs.stem, output)
+        return _plot_pairs(vectors, Path(run), _read_pairs(pairs), pairs.stem, out)
     at_least("most_frequent", most_frequent, MIN_WORDS[method])
     require_known(vectors, words, where=str(run))
     chosen = list(dict.fromkeys(words)) or vectors.words[:most_frequent]
-    return _plot_map(vectors, Path(run), chosen, method, seed, output)
+    return _plot_map(vectors, Path(run), chosen, method, seed, out)
 
 
 def show(result: "Plot | ImagePlots", console: "Console") -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from textssl.commands._images import ImageReading, is_for_images, refuse_given, refuse_images
+from textssl.commands.base import gives_own_errors, print_table, printable
 from textssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Predictions:
         }
 
 
+@gives_own_errors
 def predict(
     run: str | Path,
     source: str | Path,
@@ -175,8 +177,6 @@ def as_table(result: Predictions) -> tuple[list[str], list[list[Any]]]:
 
 def show(result: Predictions | ImagePredictions, console: Console) -> None:
     """Print where the predictions are, or the predictions, the most probable class with its probability."""
-    from textssl.commands.base import print_table, printable
-
     if not isinstance(result, Predictions):
         from textssl.commands._predict_images import show_predictions
 

@@ -9,6 +9,7 @@ Examples:
   textssl query runs/news --file queries.txt --json      one query a line
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from textssl.commands.base import (
     Expression,
     at_least,
     existing,
+    gives_own_errors,
     open_vectors,
     parse_expression,
     print_table,
@@ -80,6 +82,7 @@ class QueryResult:
         return asdict(self)
 
 
+@gives_own_errors
 def query(
     run: str | Path,
     *queries: str,
@@ -119,6 +122,7 @@ def query(
         raise UsageError(f"odd_one_out needs at least 3 words, got {len(odd_one_out)}")
     vectors = open_vectors(run)
     asked = [word for expression in expressions for word in (*expression.positive, *expression.negative)]
+    _require_spaces(vectors, asked, where=str(run))
     require_known(vectors, [*asked, *(similarity or ()), *odd_one_out], where=str(run))
     return QueryResult(
         run=str(run),
@@ -160,6 +164,19 @@ def _lines(file: Path | None) -> list[str]:
         except UnicodeDecodeError as error:
             raise DataError(f"is not UTF-8 at byte {error.start:,}", where=str(file)) from error
     return [line for line in text.splitlines() if line.strip()]
+
+
+def _require_spaces(vectors: "Embeddings", words: Sequence[str], *, where: str) -> None:
+    """Refuse an unknown word that is an expression of known ones without its spaces."""
+    for word in words:
+        pieces = re.split(rf"([{re.escape(''.join(SIGNS))}])", word)
+        if len(pieces) > 1 and word not in vectors and all(piece in vectors for piece in pieces[::2]):
+            raise DataError(
+                f"{printable(word)!r} is not in the vocabulary of {len(vectors.words):,} words; operators stand "
+                "between spaces, since words may hold hyphens",
+                where=where,
+                hint=f'Write: "{printable(" ".join(pieces))}"',
+            )
 
 
 def _answers(

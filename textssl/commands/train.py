@@ -10,6 +10,10 @@ Examples:
   textssl train simclr digits --out runs/digits --epochs 30
   torchrun --nproc-per-node 8 -m textssl train masked_lm corpus.txt --out runs/lm     on eight GPUs
   textssl train skipgram corpus.txt --dry-run           what would be done, without doing it
+
+The line of progress ends, for networks, with "% of peak": the operations that
+the model needs, as a share of the most that this device does in the same time.
+The rest goes to making batches, to copying, and to products of small matrices.
 """
 
 from __future__ import annotations
@@ -26,8 +30,10 @@ from typing import TYPE_CHECKING, Any
 from textssl import registry
 from textssl.commands._sources import FOR_TEXT, opened_source, what_was_mended
 from textssl.commands._train_options import TrainOptions, resolve_options
+from textssl.commands.base import duration_text, existing, gives_own_errors, next_commands, open_vectors, printable
 from textssl.errors import UsageError
 from textssl.run_folder import RunFolder
+from textssl.training.lines import losses_text
 from textssl.training.notes import TrainSummary
 from textssl.training.ranks import OneRank, Ranks
 
@@ -70,6 +76,7 @@ class TrainResult:
         }
 
 
+@gives_own_errors
 def train(
     objective: str,
     corpus: str | Path | Iterable[str] | Iterable[Sequence[str]] | Any,
@@ -109,7 +116,7 @@ def train(
         RunFolder.refuse_early(Path(out), asked)
     source = opened_source(corpus, options, method, config)
     prepared = _prepared(method, source, config, _setting(options, method, own_encoder), ranks)
-    notes = [*what_was_mended(source), *prepared.describe()]
+    notes = [*what_was_mended(source), *prepared.describe(), *options.describe(prepared.unit)]
     for line in notes if ranks.leads and not options.dry_run else ():  # a dry run prints them as its result
         _note_to_screen(line)
     if out is None or options.dry_run:
@@ -187,8 +194,6 @@ def prepared_by(method: Any, corpus: str, config: Any, options: TrainOptions) ->
 
 def show(result: TrainResult, console: Console) -> None:
     """Print where the run lies, how it went, and what to type next."""
-    from textssl.commands.base import duration_text, next_commands, printable
-
     if result.summary is None or result.run is None:
         for line in result.notes:
             console.print(line)
@@ -198,9 +203,8 @@ def show(result: TrainResult, console: Console) -> None:
     console.print(f"{result.run}: {summary.units:,} {summary.unit} in {duration_text(summary.elapsed_s)}, "
                   f"{summary.units_per_s:,.0f} {summary.unit}/s")  # fmt: skip
     method: Any = registry.load("objectives", result.objective)
-    losses = "  ".join(f"{loss:.4f}" for loss in summary.epoch_losses)
     terms = "nats per pair" if _is_word_vectors(method) else "nats"
-    console.print(f"loss per epoch ({terms}): {losses or f'{summary.loss_nats:.4f}'}")
+    console.print(f"loss per epoch ({terms}): {losses_text(summary.epoch_losses or (summary.loss_nats,))}")
     if summary.scores:
         which = "evaluation" if summary.best_step is None else f"best evaluation, at step {summary.best_step:,}"
         console.print(f"{which}: {'  '.join(f'{name} {score:.4g}' for name, score in summary.scores.items())}")
@@ -208,6 +212,7 @@ def show(result: TrainResult, console: Console) -> None:
 
 
 def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks) -> TrainSummary:
+    from textssl.training.compiling import told_when_compiling
     from textssl.training.kernel_task import KernelTask
     from textssl.training.progress import SilentProgress, make_progress
     from textssl.training.trackers import make_tracker
@@ -218,7 +223,9 @@ def _run(prepared: Prepared, run: RunFolder, options: TrainOptions, ranks: Ranks
             _note_to_screen(f"{run.path} is finished already; its result again:")
         return TrainSummary.from_json(run.status()["summary"])
     progress = make_progress() if ranks.leads else SilentProgress()
-    task = task_of(prepared, options, ranks, note=progress.message)
+    with told_when_compiling(progress.message, "train"):
+        task = task_of(prepared, options, ranks, note=progress.message)
+        task.warm_up()
     network = None if isinstance(task, KernelTask) else task
     track = [options.track] if options.track and ranks.leads else []
     trainer = Trainer(
@@ -246,9 +253,12 @@ def _is_evaluated(task: GradientTask, options: TrainOptions) -> bool:
 
 def _prepared(method: Any, source: Any, config: Any, setting: Setting, ranks: Ranks) -> Prepared:
     """The objective with its corpus read: first by the process that leads, then by the others from the cache."""
+    from textssl.training.compiling import told_when_compiling
+
     if not ranks.leads:
         ranks.from_lead(0)
-    prepared: Prepared = method().prepare(source, config, setting)
+    with told_when_compiling(_note_to_screen if ranks.leads else lambda _: None, "read the corpus"):
+        prepared: Prepared = method().prepare(source, config, setting)
     if ranks.leads:
         ranks.from_lead(0)
     return prepared
@@ -326,7 +336,6 @@ def start_of(path: Path, method: Any) -> Start:
     Raises:
         DataError: nothing stands at that path, or no vectors where vectors are needed.
     """
-    from textssl.commands.base import existing, open_vectors
     from textssl.objectives.base import Start
     from textssl.training.checkpoint import load_newest
 

@@ -174,6 +174,7 @@ class ImageStudy:
     def _fit(
         self, source: ImageModel, seed: int, train: LabelledImages, run: RunFolder, progress: Progress
     ) -> TrainSummary:
+        from textssl.training.compiling import told_when_compiling
         from textssl.training.gradient_task import GradientTask
         from textssl.training.trainer import Insight, Trainer
 
@@ -183,6 +184,8 @@ class ImageStudy:
         rate = dataclasses.replace(options, learning_rate=options.learning_rate or LEARNING_RATE)
         parts = GradientParts(objective, model.to(options.device), optimisation_of(rate))
         task: GradientTask[Any, Any] = GradientTask(parts, device=options.device, seed=seed, note=progress.message)
+        with told_when_compiling(progress.message, "train"):
+            task.warm_up()
         trainer = Trainer(
             task,
             run,

@@ -130,7 +130,7 @@ def group_kernel(shape: Shape) -> Callable[..., Any]:
         scratch, losses = workspace.scratch, workspace.losses
         groups = -(-num_words // windows.negatives_shared)
         early = max(1, LOOKAHEAD // windows.negatives_shared)
-        span = groups * MOST_TOGETHER
+        span = max(groups, 1) * MOST_TOGETHER  # a block of which no word is kept has no groups
         loss, num_pairs, num_factors = 0.0, 0, 0
         for group in range(-early, groups):
             for first in range(group, num_words if group >= 0 else group, span):

@@ -14,6 +14,7 @@ from textssl.errors import UsageError
 from textssl.objectives.base import GradientParts, Setting, Start
 from textssl.objectives.base_image_config import ImageConfig, require_batch
 from textssl.objectives.base_image_objective import ImageObjective
+from textssl.plural import counted
 from textssl.text.packing import split_documents
 from textssl.vision.images import ImageSet, ImageSource, image_set, kind_of_pixels
 
@@ -97,8 +98,7 @@ class ImageRun:
 
     def _describe_steps(self) -> str:
         order, config = self.objective.order, self.config
-        epochs = f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}"
-        steps = f"{order.steps_per_epoch:,} step{'s' if order.steps_per_epoch > 1 else ''}"
+        epochs, steps = counted(config.epochs, "epoch"), counted(order.steps_per_epoch, "step")
         left = f" ({order.left_out:,} images make no full batch and are left out, others in each epoch)"
         return (
             f"{epochs} of {steps}, each of {config.batch_images:,} images{left if order.left_out else ''}; "

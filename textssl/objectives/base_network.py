@@ -16,6 +16,7 @@ from textssl.errors import UsageError
 from textssl.objectives.base import GradientParts, Setting, Start
 from textssl.objectives.base_rows import RowOrder, spread_rows
 from textssl.objectives.base_transformer import Corpus, TransformerConfig
+from textssl.plural import counted
 from textssl.text.packing import Packing
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class TransformerRun(ABC):
         if self.validation is not None:
             rows = len(self.validation_rows)
             held_back = len(self.corpus.validation)
-            documents = f"{held_back:,} document{'s' if held_back > 1 else ''}"
+            documents = counted(held_back, "document")
             lines.append(
                 f"held back to evaluate on: {documents}, {rows:,} of {self.validation.num_rows:,} rows of them"
             )
@@ -106,7 +107,8 @@ class TransformerRun(ABC):
 
         shape, config = self.model.config, self.config
         count, table = parameter_count(shape), shape.vocabulary_size * shape.width
-        kind = f"{type(self.model).__name__.lower()} of {shape.layers} layers x {shape.width}, {shape.heads} heads"
+        layers, heads = counted(shape.layers, "layer"), counted(shape.heads, "head")
+        kind = f"{type(self.model).__name__.lower()} of {layers} x {shape.width}, {heads}"
         rest = _millions(count - table)
         lines = [f"{kind}, vocabulary {shape.vocabulary_size:,}: {_millions(count)} parameters ({rest} in the blocks)"]
         if self.setting.start is not None:
@@ -123,9 +125,9 @@ class TransformerRun(ABC):
 
     def _describe_steps(self) -> str:
         order, config = self.order, self.config
-        epochs = f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}"
+        epochs, steps = counted(config.epochs, "epoch"), counted(order.steps_per_epoch, "step")
         return (
-            f"{epochs} of {order.steps_per_epoch:,} steps, each of {config.batch_rows} rows of {config.length} tokens; "
+            f"{epochs} of {steps}, each of {config.batch_rows} rows of {config.length} tokens; "
             f"{config.optimizer}, learning rate {config.learning_rate:g}, {config.schedule}"
         )
 

@@ -18,6 +18,7 @@ from textssl.neighbours import row_norms
 from textssl.objectives.base import GradientParts, Setting
 from textssl.objectives.base_subwords import ngram_table, subword_vectors
 from textssl.objectives.base_warm_start import TABLES, WarmStart
+from textssl.plural import counted
 from textssl.randomness import Purpose, stream_key
 from textssl.text.ngrams import NgramRows, ngram_rows
 from textssl.text.sources import Source
@@ -188,7 +189,7 @@ class WordVectors:
         if self.ngrams:
             lines.append(f"{self.ngrams.num_rows:,} n-grams of {config.min_n} to {config.max_n} characters")
         size = rows * (-(-config.dim // 16) * 64)
-        where = f"{self.setting.num_threads} threads" if self.engine == "cpu" else self.setting.device
+        where = counted(self.setting.num_threads, "thread") if self.engine == "cpu" else self.setting.device
         lines.append(f"{rows * config.dim:,} parameters, {size / 2**20:,.0f} MiB; engine {self.engine} on {where}")
         if self._start is not None:
             lines.append(self._start.describe())

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from textssl.config import option, validate
 from textssl.disk import make_folder, size_text, translated
 from textssl.errors import UsageError
+from textssl.plural import counted
 from textssl.text.sources import Source
 from textssl.text.store_folder import (
     DOCUMENT_BYTES,
@@ -133,7 +134,7 @@ class SubwordStore:
     def describe(self) -> list[str]:
         """What the store holds, as lines for people."""
         num_bytes = self.metadata["num_bytes"]
-        line = f"{self.num_tokens:,} tokens in {self.num_documents:,} documents"
+        line = f"{self.num_tokens:,} tokens in {counted(self.num_documents, 'document')}"
         if self.num_sentences is not None:
             line += f" and {self.num_sentences:,} sentences"
         lines = [f"{line}, {num_bytes / self.num_tokens:.2f} bytes a token"]

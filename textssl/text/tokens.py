@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from textssl.config import option, validate
 from textssl.disk import make_folder, size_text, translated
 from textssl.errors import UsageError
+from textssl.plural import counted
 from textssl.text import store_folder
 from textssl.text.sources import IterableSource, Source
 from textssl.text.store_folder import (
@@ -126,9 +127,9 @@ class TokenStore:
 
     def describe(self) -> list[str]:
         """What the store holds and what was left out, as lines for people."""
-        read = self.metadata
+        read, documents = self.metadata, counted(self.num_documents, "document")
         lines = [
-            f"{self.num_tokens:,} words, {len(self.vocabulary):,} distinct, in {self.num_documents:,} documents",
+            f"{self.num_tokens:,} words, {len(self.vocabulary):,} distinct, in {documents}",
             f"left out: {self.num_left_out:,} of {read['num_words_read']:,} words read: {read['num_rare_words']:,} "
             f"distinct words below min_count = {read['settings']['min_count']}"
             + (f", {read['num_beyond_words']:,} beyond max_vocabulary" if read["num_beyond_words"] else ""),

@@ -41,6 +41,24 @@ class TrainerConfig:
                 hint="Give --evaluate-every epoch, or for instance 500steps.",
             )
 
+    def describe(self, unit: str) -> list[str]:
+        """What ends a run before its epochs are over, as a line for people; nothing where nothing does.
+
+        Args:
+            unit: what is counted, in the plural.
+        """
+        budget = [
+            (self.max_steps, "max-steps", "step", "steps"),
+            (self.max_units, "max-units", unit, unit),
+            (self.max_minutes, "max-minutes", "minute", "minutes"),
+        ]
+        limits = [
+            f"{number:{',' if isinstance(number, int) else 'g'}} {one if number == 1 else many} (--{option})"
+            for number, option, one, many in budget
+            if number is not None
+        ]
+        return [f"it stops after {' or '.join(limits)}, if its epochs are not over before"] if limits else []
+
     @property
     def evaluation_interval(self) -> Interval | None:
         """The distance between evaluations, or None for the ends of epochs."""

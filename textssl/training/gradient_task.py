@@ -126,6 +126,10 @@ class GradientTask(Generic[ModelT, BatchT]):
         after = self.units_before(min(index + 1, self.num_steps)) / whole
         return self.optimisation.learning_rate * rate_factor(self.optimisation, before, after)
 
+    def warm_up(self) -> None:
+        """Make the first batch, for which kernels may have to be compiled, so that its step takes no longer."""
+        self._batches.prepare(0)
+
     def step(self, index: int) -> StepResult:
         """Make the update of batch `index`.
 

@@ -50,7 +50,10 @@ class BlockEngine(Protocol):
         ...
 
     def train_block(self, start: int, stop: int, *, epoch: int, learning_rate: float, thread: int) -> tuple[float, int]:
-        """Train on units start to stop - 1; returns the summed loss in nats and the number of its terms."""
+        """Train on units start to stop - 1; returns the summed loss in nats and the number of its terms.
+
+        Where start and stop are equal nothing is trained, and the kernel is compiled if it is not yet.
+        """
         ...
 
     def tables(self) -> Mapping[str, NDArray[np.float32]]:
@@ -110,6 +113,10 @@ class KernelTask:
     def learning_rate(self, index: int) -> float:
         """The learning rate of the first block of step `index`."""
         return self._rate(self.units_before(index))
+
+    def warm_up(self) -> None:
+        """Have the kernel compiled, so that the first step takes no longer than the others."""
+        self._engine.train_block(0, 0, epoch=0, learning_rate=self._first_learning_rate, thread=0)
 
     def step(self, index: int) -> StepResult:
         """Train the blocks of step `index`; returns when all threads are done."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT")
@@ -37,6 +37,16 @@ class Prefetch(Generic[ItemT]):
             if each not in self._waiting:
                 self._waiting[each] = self._pool.submit(self._make, each)
         return self._waiting.pop(number).result()
+
+    def prepare(self, number: int) -> None:
+        """Make item `number` now and keep it, if threads keep items; an error of its making is raised by `take`."""
+        if self._pool is None:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(self._make, number)
+            return
+        if number not in self._waiting:
+            self._waiting[number] = self._pool.submit(self._make, number)
+        wait([self._waiting[number]])
 
     def close(self) -> None:
         """Drop what was made ahead and end the threads."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from textssl.training.lines import loss_text
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
@@ -204,7 +206,7 @@ def line_of(situation: Situation) -> str:
         f"{100 * situation.fraction:5.1f} %",
         f"epoch {situation.epoch:.2f}/{situation.num_epochs:g}",
         *([f"{number_text(situation.units_per_s)} {situation.unit}/s"] if situation.units_per_s else []),
-        f"loss {situation.loss_nats:.4f}",
+        f"loss {loss_text(situation.loss_nats)}",
         f"learning rate {situation.learning_rate:.3g}",
         *([f"{100 * situation.utilisation:.0f} % of peak"] if situation.utilisation is not None else []),
     ]

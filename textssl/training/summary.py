@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from textssl.errors import DataError
 from textssl.training.budget import TrainerConfig
 from textssl.training.notes import Notes, TrainSummary
 from textssl.training.task import Task
@@ -13,7 +14,16 @@ _RECENT_PARTS = 20  # of short runs, the share of all steps that it looks back o
 
 
 def summarised(notes: Notes, task: Task, config: TrainerConfig, *, elapsed_s: float) -> TrainSummary:
-    """What is left of the notes at the end of a run."""
+    """What is left of the notes at the end of a run.
+
+    Raises:
+        DataError: the loss had not a single term, so nothing was learnt.
+    """
+    if not notes.epoch.count and all(map(math.isnan, notes.epoch_losses)):
+        raise DataError(
+            f"there was nothing to learn from in {task.units_before(notes.step):,} {task.unit}: the loss had no terms",
+            hint="Train on more data, or with options that leave less of it out.",
+        )
     best = notes.best_step if config.patience is not None else None
     return TrainSummary(
         steps=notes.step,

@@ -18,6 +18,7 @@ from textssl.config import parse_interval
 from textssl.errors import DataError, DivergedError, Interrupted, TextsslError, UsageError
 from textssl.run_folder import RunFolder, State
 from textssl.storage import numbered
+from textssl.training import lines
 from textssl.training.budget import TrainerConfig as TrainerConfig
 from textssl.training.budget import first_step_with, last_step_in_time, measure_speed
 from textssl.training.captures import save_capture
@@ -275,10 +276,10 @@ class Trainer:
         notes.start_interval(elapsed)
 
     def _end_epoch(self) -> None:
-        num_terms = self._notes.epoch.count
-        mean = self._notes.end_epoch()
+        num_terms, mean = self._notes.epoch.count, self._notes.end_epoch()
         self._record("epoch", self._notes.step, epoch_loss_nats=mean, num_terms=num_terms)
-        self._progress.message(f"epoch {len(self._notes.epoch_losses)}: loss {mean:.4f}")
+        if self._is_told():
+            self._progress.message(lines.epoch_line(len(self._notes.epoch_losses), mean))
         if self.config.evaluation_interval is None:
             self._evaluate_now()
 
@@ -294,12 +295,14 @@ class Trainer:
             is_best = notes.add_scores(scores, self._watched)
         self._last_evaluation_s = time.monotonic()
         self._record("evaluation", notes.step, scores=scores)
-        listed = "  ".join(f"{name} {score:.4g}" for name, score in scores.items())
-        self._progress.message(
-            f"evaluation at step {notes.step:,}: {listed}" + (f"  (best by {self._watched.name})" if is_best else "")
-        )
+        if self.config.evaluation_interval is not None or self._is_told():
+            self._progress.message(lines.evaluation_line(notes.step, scores, self._watched.name if is_best else None))
         if is_best:
             self._save()  # rotation leaves this one alone
+
+    def _is_told(self) -> bool:
+        end, step = self._end_step(), self._notes.step
+        return step >= end or lines.is_told(len(self._notes.epoch_losses), self.task.epoch(end))
 
     def _is_evaluation_due(self) -> bool:
         every = self.config.evaluation_interval
