@@ -76,7 +76,10 @@ def test_finished_run_gives_its_result_again(source, tmp_path):
 
 
 def test_several_seeds_have_a_spread_and_draw_their_images(source, tmp_path):
-    result = tuned(source, tmp_path / "run", test=images(40, seed=1), seeds=2, train_limit=8, epochs=1, dev_share=0.0)
+    given = {"seeds": 2, "train_limit": 8, "epochs": 1, "dev_share": 0.0}
+    notes = []
+    result = tuned(source, tmp_path / "run", test=images(40, seed=1), notes=notes, **given)
+    assert notes[0] == "8 of 60 train (drawn by each seed), 40 test images; 2 labels: rows, columns"
     assert [row.seed for row in result.seeds] == [1, 2]
     assert result.num_examples["train"] == 8
     assert len({(tmp_path / "run" / f"seed-{seed}" / "model/model.safetensors").read_bytes() for seed in (1, 2)}) == 2

@@ -179,15 +179,40 @@ def test_run_without_a_dev_or_test_set_only_trains(decoder, tmp_path):
     ]
 
 
-def test_run_with_a_class_of_one_row_is_no_obstacle(encoder, tmp_path):
+def test_run_names_the_classes_that_its_dev_set_lacks(encoder, tmp_path):
     labels = ["rare" if at == 7 else name for at, name in enumerate(texts(20)[1])]
-    for seed in range(1, 13):  # in some of these the row falls into the dev set
-        options = dataclasses.replace(FAST, epochs=1, seed=seed, dev_share=0.3)
-        out = tmp_path / str(seed)
-        result = finetune_run(
-            open_text_model(encoder), examples(20, labels=labels), out=out, options=options, pages=False
-        )
-        assert "rare" in result.names
+    source, notes = open_text_model(encoder), []
+    options = dataclasses.replace(FAST, epochs=1, dev_share=0.3)
+    train = examples(20, labels=labels)
+    result = finetune_run(source, train, out=tmp_path / "run", options=options, note=notes.append, pages=False)
+    assert result.names == ("fruit", "metal", "rare")
+    lacking = "1 of 3 classes has no row in the dev set, by which the best state is chosen: rare"
+    assert lacking in result.notes
+    assert notes.count(lacking) == 1
+
+
+@pytest.mark.parametrize(
+    ("seeds", "summary"),
+    [
+        (1, "6 of 36 train, 4 dev, 10 test texts; 2 classes: fruit, metal"),
+        (2, "6 of 36 train (drawn by each seed), 4 dev, 10 test texts; 2 classes: fruit, metal"),
+    ],
+)
+def test_run_speaks_of_the_rows_that_it_learns_from(encoder, tmp_path, seeds, summary):
+    found, names = texts(40)
+    train = Examples("t.csv", [f"{text} {'apple ' * 60}{at}" for at, text in enumerate(found)], None, names, range(40))
+    notes: list[str] = []
+    options = dataclasses.replace(FAST, epochs=1, train_limit=6, seeds=seeds)
+    given = {"out": tmp_path / "run", "test": examples(10, 1), "options": options, "note": notes.append}
+    result = finetune_run(open_text_model(encoder), train, **given, pages=False)
+    assert notes[0] == summary
+    learnt = [line for line in result.notes if "train texts are longer" in line]
+    number = int(learnt[0].split()[0])
+    assert number == 6 if seeds == 1 else 6 < number <= 12
+    assert f"{number} of {number} train texts are longer than 24 tokens and are cut" in learnt[0]
+    notes.clear()
+    assert finetune_run(open_text_model(encoder), train, **given, pages=False) == result
+    assert notes[1:] == list(result.notes)  # of a finished run they are said again, since nothing else says them
 
 
 def test_run_reports_what_is_odd_about_its_data(encoder, tmp_path):

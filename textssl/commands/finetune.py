@@ -135,8 +135,6 @@ def show(result: FinetuneResult, console: Console) -> None:
         how = f"{row.epochs:.3g} epochs{kept}" if row.epochs else "solved"
         speed = f", {row.units_per_s:,.0f} {result.unit}/s" if row.epochs else ""
         console.print(f"seed {row.seed}: {how} in {duration_text(row.elapsed_s)}{speed}{dev}")
-    for line in result.notes:
-        console.print(f"note: {printable(line)}")
     console.print(f"{result.run}: model/ confusion.png learning.png report.html"
                   if result.task == "single_label" and result.scored_on
                   else f"{result.run}: model/ learning.png report.html")  # fmt: skip

@@ -82,6 +82,9 @@ class ImageStudy:
         options: how to train.
         make_progress: shows how the training of the untrained network goes.
         note: takes lines for people.
+
+    Raises:
+        UsageError: the limit of the training images is out of its range.
     """
 
     example = unit = "images"
@@ -98,6 +101,9 @@ class ImageStudy:
         self.source, self.sets, self.options = source, sets, options
         self.labels = Labels("single_label", sets.train.names)
         self.targets: dict[str, NDArray[Any]] = {name: each.targets for name, each in sets.named().items()}
+        self._rows = {seed: self._drawn(seed) for seed in options.seed_numbers()}
+        rows = np.unique(np.concatenate(list(self._rows.values())))
+        self.learnt_from = dataclasses.replace(sets, train=sets.train.take(rows))
         self._make_progress, self._note = make_progress, note
         self._untrained: list[SeedResult] = []
 
@@ -117,21 +123,8 @@ class ImageStudy:
         return result
 
     def training_images(self, seed: int) -> LabelledImages:
-        """What a seed learns from: all images, or those that it draws.
-
-        Raises:
-            UsageError: the limit is out of its range.
-        """
-        train, limit = self.sets.train, self.options.train_limit
-        if limit is None or limit == len(train):
-            return train
-        least = int(np.count_nonzero(train.counts))
-        if not least <= limit < len(train):
-            raise UsageError(
-                f"train_limit must be from {least}, one for each label, to {len(train)}, the number of training "
-                f"images, got {limit}"
-            )
-        return train.take(drawn(train.targets, limit, seed=seed))
+        """What a seed learns from: all images, or those that it draws."""
+        return self.sets.train.take(self._rows[seed])
 
     def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
         """The network and what it is held against, each fitted on the images of the same seeds."""
@@ -153,6 +146,18 @@ class ImageStudy:
                 by_name[name].append(scores_of("single_label", scored.targets, decided))
         for name, scores in by_name.items():
             yield Method(name, spread_scores(scores))
+
+    def _drawn(self, seed: int) -> NDArray[np.int64]:
+        train, limit = self.sets.train, self.options.train_limit
+        if limit is None:
+            return np.arange(len(train), dtype=np.int64)
+        least = int(np.count_nonzero(train.counts))
+        if not least <= limit <= len(train):
+            raise UsageError(
+                f"train_limit must be from {least}, one for each label, to {len(train)}, the number of training "
+                f"images, got {limit}"
+            )
+        return drawn(train.targets, limit, seed=seed)
 
     def _trained(self, source: ImageModel, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
         train = self.training_images(seed)

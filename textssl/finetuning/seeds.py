@@ -111,6 +111,15 @@ def train_seeds(study: SeedStudy, making: Making, *, notes: Sequence[str], pages
     return result
 
 
+def sizes_text(num_examples: Mapping[str, int], options: FinetuneOptions) -> str:
+    """How much is learnt from and scored: "100 of 900 train (drawn by each seed), 100 dev, 50 test"."""
+    sizes = {name: f"{number:,} {name}" for name, number in num_examples.items()}
+    if options.train_limit is not None:
+        each = " (drawn by each seed)" if options.seeds > 1 else ""
+        sizes["train"] = f"{options.train_limit:,} of {sizes['train']}{each}"
+    return ", ".join(sizes.values())
+
+
 def spread_of(found: Sequence[SeedResult], scored_on: str) -> dict[str, Score]:
     """The scores of seeds on a set, with their spread; empty where there is no such set."""
     runs = [each.test_scores if scored_on == "test" else each.dev_scores for each in found]

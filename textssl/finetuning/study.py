@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from textssl.finetuning.baselines import baselines
 from textssl.finetuning.classifier import Classifier, last_layer, new_classifier, open_classifier, save_classifier
 from textssl.finetuning.embedding import TextModel
 from textssl.finetuning.encoding import BatchPlan, EncodedTexts
-from textssl.finetuning.examples import Examples, limited
+from textssl.finetuning.examples import Examples, drawn
 from textssl.finetuning.labels import Labels, class_weights
 from textssl.finetuning.metrics import PRIMARY, decisions, scores_of
 from textssl.finetuning.objective import (
@@ -60,6 +61,8 @@ class Sets:
 class Study:
     """All that the seeds of a run share: model, labels, encoded sets.
 
+    Of the training rows only those are encoded that some seed learns from.
+
     Args:
         source: the pre-trained model.
         sets: the labelled texts.
@@ -67,6 +70,9 @@ class Study:
         options: how to train.
         length: most tokens of a text.
         vectors: word vectors for a baseline, or None.
+
+    Raises:
+        UsageError: the limit of the training rows is out of its range.
     """
 
     example, unit = "texts", "tokens"
@@ -88,7 +94,10 @@ class Study:
         self.options = options
         self.length = length
         self.targets = {name: labels.encode(examples) for name, examples in sets.named().items()}
-        self.encoded = {name: self._encode(examples) for name, examples in sets.named().items()}
+        self._rows = {seed: self._drawn(seed) for seed in options.seed_numbers()}
+        rows = np.unique(np.concatenate(list(self._rows.values())))
+        self.learnt_from = dataclasses.replace(sets, train=sets.train.take(rows))
+        self.encoded = {name: self._encode(examples) for name, examples in self.learnt_from.named().items()}
         self._features: dict[str, Tensor] = {}
 
     @property
@@ -113,12 +122,11 @@ class Study:
 
     def training_rows(self, seed: int) -> tuple[Examples, EncodedTexts, NDArray[Any]]:
         """What a seed learns from: all rows, or those that it draws."""
-        train, limit = self.sets.train, self.options.train_limit
-        if limit is None or limit == len(train):
-            return train, self.encoded["train"], self.targets["train"]
-        classes = self.targets["train"] if self.labels.task == "single_label" else None
-        drawn = limited(train, size=limit, classes=classes, seed=seed)
-        return drawn, self._encode(drawn), self.labels.encode(drawn)
+        rows = self._rows[seed]
+        train, targets = self.sets.train.take(rows), self.targets["train"][rows]
+        # The very object, by which the vectors of a frozen model are found again.
+        is_all = len(rows) == len(self.encoded["train"])
+        return train, self.encoded["train"] if is_all else self._encode(train), targets
 
     def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
         """The model and the baselines, each fitted on the rows of the same seeds."""
@@ -136,6 +144,13 @@ class Study:
                 by_name.setdefault(each.name, []).append(each.scores)
         for name, scores in by_name.items():
             yield Method(name, spread_scores(scores))
+
+    def _drawn(self, seed: int) -> NDArray[np.int64]:
+        num_rows, limit = len(self.sets.train), self.options.train_limit
+        if limit is None:
+            return np.arange(num_rows, dtype=np.int64)
+        classes = self.targets["train"] if self.labels.task == "single_label" else None
+        return drawn(num_rows, size=limit, classes=classes, seed=seed)
 
     def _encode(self, examples: Examples) -> EncodedTexts:
         return self.source.encode(examples.texts, examples.pairs, length=self.length)
