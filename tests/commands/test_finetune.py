@@ -115,6 +115,14 @@ def test_finetune_leaves_rows_out_and_counts_them(run, model, tmp_path):
     assert "2 rows of the train table are left out, 20 are used" in finished.err
 
 
+def test_finetune_says_what_is_odd_about_the_data_once(run, model, tmp_path):
+    data = write_csv(tmp_path / "train.csv", 20)
+    data.write_text(data.read_text() + "plum and fig,fruit\nplum and fig,metal\n")
+    words = ("finetune", model, data, "--text", "review", "--label", "stars", "--out", "runs/x", *ONCE)
+    odd, again = "1 training text stands there twice with different labels: line 23", run(*words, "--dev-share", "0")
+    assert (again.out.count(odd), again.err.count(odd)) == (0, 1)
+
+
 def test_finetune_option_that_is_unknown_names_the_nearest(model):
     from textssl.commands.finetune import finetune
     from textssl.errors import UsageError
@@ -265,6 +273,21 @@ def test_embed_says_how_many_texts_were_cut(run, model, tmp_path):
     done = run("embed", model, "t.txt", "--out", "v.npy")
     assert "1 text was longer than the model reads and cut to its length" in done.err
     assert json.loads(run("embed", model, "t.txt", "--out", "v.npy", "--json").out)["num_truncated"] == 1
+
+
+def test_embed_counts_texts_that_say_nothing(run, model, vectors, tmp_path):
+    (tmp_path / "t.txt").write_text("france paris\nxyzzy\n\n")
+    done = run("embed", vectors, "t.txt", "--out", "v.npy")
+    assert "2 of 3 texts hold no known word: their vectors are zeros" in done.err
+    assert np.load(tmp_path / "v.npy").any(axis=1).tolist() == [True, False, False]
+    found = json.loads(run("embed", vectors, "t.txt", "--json").out)
+    assert (found["num_unknown"], found["num_blank"]) == (2, 1)
+    assert "1 of 1 texts holds no known word: its vector is zeros" in run("embed", vectors, "xyzzy").err
+    done = run("embed", model, "t.txt", "--out", "v.npy")
+    assert "1 of 3 texts is blank: its vector says nothing of a text" in done.err
+    assert np.load(tmp_path / "v.npy").any(axis=1).all()
+    (tmp_path / "t.txt").write_text("\n  \n")
+    assert "2 of 2 texts are blank: their vectors say nothing of a text" in run("embed", model, "t.txt").err
 
 
 def test_a_body_without_a_head_is_embedded_fine_tuned_and_trained_but_fills_nothing(run, model, tmp_path):

@@ -43,6 +43,8 @@ class TextVectors:
         out: the file written, or None.
         duration_s: the time it took to compute them.
         num_truncated: texts longer than the model, which were cut.
+        num_blank: texts of nothing but white space, of which a transformer sees its special tokens alone.
+        num_unknown: texts without a word that the word vectors know, whose vectors are zeros.
     """
 
     run: str
@@ -50,6 +52,8 @@ class TextVectors:
     out: Path | None
     duration_s: float
     num_truncated: int = 0
+    num_blank: int = 0
+    num_unknown: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For --json; the vectors themselves where no file holds them."""
@@ -58,6 +62,8 @@ class TextVectors:
             "num_texts": len(self.vectors),
             "width": self.vectors.shape[1],
             "num_truncated": self.num_truncated,
+            "num_blank": self.num_blank,
+            "num_unknown": self.num_unknown,
         }
         if self.out is not None:
             return {**size, "out": str(self.out), "duration_s": self.duration_s}
@@ -109,7 +115,7 @@ def embed(
         ResourceError: the file cannot be written.
     """
     from textssl.commands._tables import TableSettings, read_texts
-    from textssl.finetuning.embedding import TextModel, embed_texts, open_source
+    from textssl.finetuning.embedding import TextModel, embed_texts, num_without_words, open_source
 
     if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
@@ -134,13 +140,21 @@ def embed(
     texts_given = examples.texts if encoded is None else encoded
     vectors = embed_texts(model, texts_given, pooling=pooling, normalise=normalise, device=chosen)
     duration_s = time.monotonic() - start
-    num_truncated = 0 if encoded is None else encoded.num_truncated
-    return TextVectors(str(run), vectors, _written(out, vectors), duration_s, num_truncated)
+    return TextVectors(
+        str(run),
+        vectors,
+        _written(out, vectors),
+        duration_s,
+        num_truncated=0 if encoded is None else encoded.num_truncated,
+        num_blank=sum(not each.strip() for each in examples.texts),
+        num_unknown=num_without_words(model, vectors),
+    )
 
 
 def show(result: TextVectors | ImageVectors, console: Console) -> None:
     """Print where the vectors are, or the numbers, a text or image on each line."""
     from textssl.commands.base import printable
+    from textssl.finetuning.embedding import without_words_text
 
     if not isinstance(result, TextVectors):
         from textssl.commands._embed_images import show_vectors
@@ -151,6 +165,11 @@ def show(result: TextVectors | ImageVectors, console: Console) -> None:
     if result.num_truncated:
         were = "text was" if result.num_truncated == 1 else "texts were"
         note(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
+    if result.num_unknown:
+        note(without_words_text(result.num_unknown, len(result.vectors)))
+    elif result.num_blank:
+        are, vectors = ("is", "its vector says") if result.num_blank == 1 else ("are", "their vectors say")
+        note(f"{result.num_blank:,} of {len(result.vectors):,} texts {are} blank: {vectors} nothing of a text")
     if result.out is None:
         for vector in result.vectors:
             console.print(" ".join(f"{value:.6g}" for value in vector.tolist()))

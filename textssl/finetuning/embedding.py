@@ -188,6 +188,22 @@ def embed_texts(
     return vectors
 
 
+def num_without_words(source: TextModel | WordVectors, vectors: NDArray[np.float32]) -> int:
+    """How many texts hold no word that word vectors know, which zeros tell; 0 of a transformer, which reads any text.
+
+    Args:
+        source: what made the vectors.
+        vectors: as `embed_texts` gives them.
+    """
+    return 0 if isinstance(source, TextModel) else int(np.count_nonzero(~vectors.any(axis=1)))
+
+
+def without_words_text(number: int, num_texts: int) -> str:
+    """What to know about texts that hold no known word."""
+    hold, vectors = ("holds", "its vector is") if number == 1 else ("hold", "their vectors are")
+    return f"{number:,} of {num_texts:,} texts {hold} no known word: {vectors} zeros"
+
+
 def _hidden_means(source: TextModel, encoded: EncodedTexts, pooling: Pooling, device: str) -> NDArray[np.float32]:
     import torch
 
