@@ -143,7 +143,8 @@ def test_predict_writes_labels_with_probabilities(run, stars, tmp_path, suffix):
     rows = (
         list(csv.DictReader(content.splitlines())) if suffix == ".csv" else list(map(json.loads, content.splitlines()))
     )
-    assert [int(row["line"]) for row in rows] == list(range(2, 32))
+    assert list(rows[0]) == ["review", "stars", "prediction", "p(fruit)", "p(metal)"]
+    assert [(row["review"], row["stars"]) for row in rows] == list(zip(*texts(30, 5), strict=True))
     assert np.mean([row["prediction"] == label for row, label in zip(rows, texts(30, 5)[1], strict=True)]) > 0.9
     for row in rows:
         fruit, metal = float(row["p(fruit)"]), float(row["p(metal)"])
@@ -171,7 +172,50 @@ def test_predict_takes_one_text_or_a_file_of_lines(run, stars, tmp_path):
     finished = run("predict", stars, "lines.txt")
     lines = finished.out.splitlines()
     assert lines[0] == "1 text was longer than the model reads and cut to its length"
-    assert [line.split()[:2] for line in lines[1:]][::3] == [["line", "prediction"], ["3", "metal"]]
+    assert [line.split()[:2] for line in lines[1:]] == [["line", "prediction"], ["1", "metal"], ["3", "metal"]]
+    assert "1 line without a text is left out" in finished.err
+    (tmp_path / "lines.txt").write_text("\n \n")
+    blank = run("predict", stars, "lines.txt")
+    assert (blank.code, "lines.txt: no line has a text" in blank.err) == (3, True)
+
+
+def test_predict_leaves_rows_without_a_text_out_and_keeps_the_columns(run, stars, tmp_path):
+    (tmp_path / "t.csv").write_text("id,review,size,size\n=7,plum,1.50,a\n8,,2,b\n9, ,3,c\n10,iron,1234567.5,d\n")
+    done = run("predict", stars, "t.csv", "--out", "p.csv")
+    assert done.code == 0, done.err
+    assert "2 lines without a text are left out" in done.err
+    rows = [line.split(",") for line in (tmp_path / "p.csv").read_text().splitlines()]
+    assert rows[0] == ["id", "review", "size", "size", "prediction", "p(fruit)", "p(metal)"]
+    assert [row[:4] for row in rows[1:]] == [["'=7", "plum", "1.50", "a"], ["10", "iron", "1234567.5", "d"]]
+    found = json.loads(run("predict", stars, "t.csv", "--json").out)
+    assert (found["num_blank"], found["predictions"][1]["place"]) == (2, 5)
+    assert found["predictions"][1]["columns"] == {"id": "10", "review": "iron", "size": "d"}
+    done = run("predict", stars, "t.csv", "--out", "p.jsonl")
+    assert done.code == 2
+    assert "column 'size' stands twice in the table, which .jsonl has no place for" in done.err
+    done = run("predict", stars, "p.csv", "--out", "again.csv")
+    assert done.code == 3
+    assert "p.csv: the table has a column 'prediction' already, which is the name of a column of the pred" in done.err
+    assert run("predict", stars, "p.csv").code == 0
+
+
+def test_predict_keeps_the_fields_of_objects(run, stars, tmp_path):
+    lines = [{"id": 1234567.25, "review": "plum", "more": {"a": [1]}}, {"review": "iron", "id": None, "new": 1}]
+    (tmp_path / "t.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    for suffix in ("jsonl", "csv", "parquet"):
+        done = run("predict", stars, "t.jsonl", "--out", f"p.{suffix}")
+        assert done.code == 0, done.err
+    first, second = map(json.loads, (tmp_path / "p.jsonl").read_text().splitlines())
+    assert list(first) == ["id", "review", "more", "new", "prediction", "p(fruit)", "p(metal)"]
+    assert list(first.values())[:4] == [1234567.25, "plum", {"a": [1]}, None]
+    assert list(second.values())[:4] == [None, "iron", None, 1]
+    rows = list(csv.reader((tmp_path / "p.csv").read_text().splitlines()))
+    assert rows[1][:4] == ["1234567.25", "plum", '{"a": [1]}', ""]
+    (tmp_path / "t.jsonl").write_text('{"review": "plum", "id": 1}\n{"review": "fig", "id": "x"}\n')
+    done = run("predict", stars, "t.jsonl", "--out", "p.parquet")
+    assert (done.code, "p.parquet: column 'id' has cells of several types" in done.err) == (3, True)
+    (tmp_path / "t.jsonl").write_text('{"review": "plum"}\n{"reviewed": "fig"}\n')
+    assert "1 faulty row is left out" in run("predict", stars, "t.jsonl", "--on-bad", "skip").err
 
 
 def test_predict_of_numbers_and_of_several_labels_and_pairs(run, model, tmp_path):
@@ -186,7 +230,7 @@ def test_predict_of_numbers_and_of_several_labels_and_pairs(run, model, tmp_path
     assert set(several["predictions"][0]["probabilities"]) == {"fruit", "good", "metal"}
     finished = run("predict", "runs/number", "t.csv", "--out", "n.csv")
     assert finished.code == 0, finished.err
-    assert (tmp_path / "n.csv").read_text().startswith("line,text,prediction\n2,")
+    assert (tmp_path / "n.csv").read_text().startswith(f"one,two,kind,kinds,number,prediction\n{rows[0]},")
     refused = run("predict", "runs/number", "plum")
     assert refused.code == 2
     assert "the text given holds one text in a row, the run was trained on two" in refused.err

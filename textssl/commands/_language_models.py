@@ -59,7 +59,7 @@ def read_prompts(given: str | Path) -> list[str]:
     if str(given) == "-":
         prompts = sys.stdin.read().splitlines()
     else:
-        prompts = read_texts(given, TableSettings(text=("text",))).texts
+        prompts = read_texts(given, TableSettings(text=("text",))).examples.texts
     if not prompts:
         raise DataError("holds no prompt", where=str(given), hint="Write one prompt on each line.")
     return list(prompts)

@@ -133,7 +133,10 @@ def embed(
     refuse_given(embed, images, what="images", because="texts are embedded")
     columns = (text,) if isinstance(text, str) else tuple(text)
     settings = TableSettings(columns, None, None, None, format, encoding, on_bad)
-    examples = read_texts(source, settings, header=not headerless)
+    content = read_texts(source, settings, header=not headerless)
+    if content.skipped:
+        note(f"{content.skipped:,} rows are left out, {len(content.examples):,} have a vector")
+    examples = content.examples
     start = time.monotonic()
     chosen = _device(device, isinstance(model, TextModel))
     encoded = model.encode(examples.texts) if isinstance(model, TextModel) else None
