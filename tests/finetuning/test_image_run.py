@@ -51,6 +51,12 @@ def test_scores_stand_beside_the_untrained_network_and_the_pixels(source, tmp_pa
     assert FinetuneResult.load(tmp_path / "run") == result
 
 
+def test_the_untrained_network_is_left_out_where_simple_baselines_are_asked_for(source, tmp_path):
+    result = tuned(source, tmp_path / "run", test=images(40, seed=1), epochs=1, baselines="simple")
+    assert [method.name for method in result.methods] == [METHODS[0], *SIMPLE]
+    assert not (tmp_path / "run" / "untrained").exists()
+
+
 def test_saved_classifier_says_what_the_scores_say_and_serves_as_a_network(source, tmp_path):
     test = images(40, seed=1)
     result = tuned(source, tmp_path / "run", test=test)

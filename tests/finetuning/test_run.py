@@ -14,7 +14,7 @@ from textssl.embeddings import Embeddings
 from textssl.errors import DataError, Interrupted, UsageError
 from textssl.finetuning import study
 from textssl.finetuning.classifier import open_classifier
-from textssl.finetuning.embedding import open_text_model
+from textssl.finetuning.embedding import open_text_model, untrained
 from textssl.finetuning.examples import Examples
 from textssl.finetuning.objective import outputs
 from textssl.finetuning.options import FinetuneOptions
@@ -140,6 +140,55 @@ def test_seeds_of_a_probe_pass_shared_texts_once_and_are_those_of_runs_of_their_
     alone = dataclasses.replace(options, seed=2)
     finetune_run(source, examples(100), out=tmp_path / "second", options=alone, **given)
     assert weights(tmp_path / "both" / "seed-2") == weights(tmp_path / "second")
+
+
+@pytest.mark.parametrize("method", ["full", "probe"])
+def test_the_same_network_untrained_is_trained_beside_where_it_is_asked_for(encoder, tmp_path, method):
+    source, given = open_text_model(encoder), {"test": examples(30, 1), "pages": False}
+    options = dataclasses.replace(FAST, method=method, baselines="all", seeds=2, train_limit=20)
+    notes: list[str] = []
+    result = finetune_run(source, examples(60), out=tmp_path / "both", options=options, note=notes.append, **given)
+    ours, beside = [method.name for method in result.methods][:2]
+    assert (ours, beside) == {
+        "full": ("fine-tuned encoder", "the same network untrained, fine-tuned"),
+        "probe": ("probe of encoder", "probe of the same network untrained"),
+    }[method]
+    assert notes.count("the same network untrained, on the same texts:") == 2
+    alone = dataclasses.replace(options, seeds=1, seed=2)
+    finetune_run(source, examples(60), out=tmp_path / "second", options=alone, dev=None, **given)
+    plain = dataclasses.replace(options, baselines="simple")
+    simple = finetune_run(source, examples(60), out=tmp_path / "plain", options=plain, **given)
+    assert weights(tmp_path / "plain" / "seed-2") == weights(tmp_path / "both" / "seed-2")
+    assert [method.name for method in simple.methods] == [ours, "majority", "TF-IDF + logistic regression"]
+    assert not (tmp_path / "plain" / "seed-2" / "untrained").exists()
+    fresh = untrained(source, seed=2)
+    finetune_run(
+        fresh, examples(60), out=tmp_path / "fresh", options=dataclasses.replace(plain, seed=2, seeds=1), **given
+    )
+    beside_of = tmp_path / "second" / "untrained"
+    assert weights(beside_of) == weights(tmp_path / "fresh")
+    assert weights(beside_of) != weights(tmp_path / "second")
+
+
+def test_run_with_an_untrained_network_goes_on_in_either_training(encoder, tmp_path):
+    options = dataclasses.replace(FAST, baselines="all")
+    source, train = open_text_model(encoder), examples(60)
+    whole = finetune_run(source, train, out=tmp_path / "whole", options=options, pages=False)
+    for step in (4, 3):  # of whichever of the two trainings comes next
+        stops = iter([StopAt(step), StopAt(step)])
+        with pytest.raises(Interrupted):
+            finetune_run(
+                source, train, out=tmp_path / "cut", options=options, pages=False, make_progress=lambda s=stops: next(s)
+            )
+    with pytest.raises(Interrupted):
+        progress = iter([StopAt(1000), StopAt(2)])
+        finetune_run(
+            source, train, out=tmp_path / "cut", options=options, pages=False, make_progress=lambda: next(progress)
+        )
+    assert RunFolder.view(tmp_path / "cut").status()["state"] == "finished"
+    assert finetune_run(source, train, out=tmp_path / "cut", options=options, pages=False).methods == whole.methods
+    for name in (".", "untrained"):
+        assert weights(tmp_path / "cut" / name) == weights(tmp_path / "whole" / name)
 
 
 def test_run_of_many_labels_of_numbers_and_of_pairs(encoder, tmp_path):

@@ -5,6 +5,7 @@ Examples:
   textssl finetune runs/lm news.csv --text title body --label topic --seeds 5 --vectors runs/news --out runs/topics
   textssl finetune runs/lm pairs.tsv --text premise --text-pair hypothesis --label relation --out runs/pairs
   textssl finetune runs/lm reviews.csv --text review --label stars --method probe --train-limit 200 --out runs/few
+  textssl finetune runs/lm reviews.csv --text review --label stars --baselines all --out runs/beside
   textssl finetune runs/views labelled/ --test test.npz --out runs/classes --seeds 3
 """
 

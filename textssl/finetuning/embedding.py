@@ -97,6 +97,17 @@ def open_text_model(path: str | Path, *, body_suffices: bool = False) -> TextMod
     return TextModel(model, tokenizer, folder)
 
 
+def untrained(source: TextModel, *, seed: int) -> TextModel:
+    """The same network with the first weights of a seed; the tokenizer stays as it was learnt."""
+    import copy
+
+    from textssl.models.base import initialise, small_deviation
+
+    model, config = copy.deepcopy(source.model), source.model.config
+    initialise(model, seed=seed, num_layers=config.layers, deviation=small_deviation(config.width))
+    return TextModel(model, source.tokenizer, source.path)
+
+
 def open_source(source: Any) -> TextModel | WordVectors:
     """What a path names: word vectors or a transformer; what is open already is passed on.
 

@@ -1,7 +1,7 @@
 """What the seeds of a fine-tuning on images share, the training and scoring of one, and what it is held against.
 
-Beside the network always: the same network untrained, on the same images with the same options; logistic regression on
-the raw pixels; the largest class.
+Beside the network: the same network untrained, on the same images with the same options, unless it is left out;
+logistic regression on the raw pixels; the largest class.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from textssl.finetuning.metrics import decisions, scores_of
 from textssl.finetuning.objective import mean_loss, probabilities
 from textssl.finetuning.options import FinetuneOptions
 from textssl.finetuning.results import Method
-from textssl.finetuning.seeds import SeedResult, spread_of, spread_scores
+from textssl.finetuning.seeds import SeedResult, methods_of_networks, run_of_untrained, spread_scores
 from textssl.finetuning.study import optimisation_of
 from textssl.image_features import ImageModel, features_of, pixel_vectors, untrained
 from textssl.objectives.base import GradientParts
@@ -45,8 +45,6 @@ from textssl.training.progress import Progress
 from textssl.vision.labelled import LabelledImages, drawn
 from textssl.vision.view_plan import ViewSettings
 
-UNTRAINED = "untrained"
-"""Folder, inside that of a seed, with the run of the same network untrained."""
 PIXELS, MAJORITY = "raw pixels + logistic regression", "majority"
 LEARNING_RATE = 1e-3
 LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 400, 3, 100
@@ -115,11 +113,11 @@ class ImageStudy:
     def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
         """Train the network, then the same network untrained; or go on; or take what is finished."""
         result = self._trained(self.source, seed, run, progress)
-        self._note("the same network untrained, on the same images:")
-        config, data = {**run.config(), "start": UNTRAINED}, run.data()
-        with RunFolder.open(run.path / UNTRAINED, config, ["textssl", "finetune"], data=data) as folder:
-            fresh = untrained(self.source, seed=seed)
-            self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
+        if self.options.has_untrained("images"):
+            self._note("the same network untrained, on the same images:")
+            with run_of_untrained(run) as folder:
+                fresh = untrained(self.source, seed=seed)
+                self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
         return result
 
     def training_images(self, seed: int) -> LabelledImages:
@@ -128,10 +126,7 @@ class ImageStudy:
 
     def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
         """The network and what it is held against, each fitted on the images of the same seeds."""
-        full = self.options.method == "full"
-        yield Method(f"{'fine-tuned' if full else 'probe of'} {self.source.name}", spread_of(found, scored_on))
-        beside = "the same network untrained"
-        yield Method(f"{beside}, fine-tuned" if full else f"probe of {beside}", spread_of(self._untrained, scored_on))
+        yield from methods_of_networks(self.source.name, self.options, found, self._untrained, scored_on)
         if not scored_on:
             return
         scored = self.sets.named()[scored_on]

@@ -63,6 +63,11 @@ class FinetuneOptions(TrainerConfig):
         minimum=0, maximum=0.5,
     )  # fmt: skip
     train_limit: int | None = option(None, "Learn from so many rows only, drawn by the seed.", minimum=1)
+    baselines: Literal["auto", "simple", "all"] = option(
+        "auto",
+        "Held against the model: all takes the same network untrained too, which is trained as long again; simple "
+        "leaves it out. auto: all of images, simple of texts.",
+    )
     seed: int = option(1, "Of every random number.", minimum=0)
     seeds: int = option(
         1, "Train so many times, with seeds from --seed on; scores get mean and spread. Budgets are of each.", minimum=1
@@ -82,6 +87,10 @@ class FinetuneOptions(TrainerConfig):
     def evaluation_interval(self) -> Interval | None:
         """The distance between evaluations, or None where it is not given in steps or time."""
         return None if self.evaluate_every == "auto" else super().evaluation_interval
+
+    def has_untrained(self, example: Literal["texts", "images"]) -> bool:
+        """Whether the same network untrained is trained beside."""
+        return self.baselines == "all" or (self.baselines == "auto" and example == "images")
 
     def chosen_evaluations(self, num_epochs: int, num_steps: int) -> str:
         """When to evaluate, as the trainer takes it."""

@@ -82,7 +82,9 @@ def finetune_run(
             for line in result.notes:
                 note(line)
             return result
-        study = Study(source, sets, labels, options, length=length, vectors=vectors)
+        study = Study(
+            source, sets, labels, options, length=length, vectors=vectors, make_progress=make_progress, note=note
+        )
         notes = [*_notes_of_dev(study), *_notes_of_sets(study.learnt_from), *_notes_of_length(study)]
         for line in [_summary_of(study), *notes]:
             note(line)
