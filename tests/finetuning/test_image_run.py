@@ -38,6 +38,7 @@ def test_scores_stand_beside_the_untrained_network_and_the_pixels(source, tmp_pa
     result = tuned(source, tmp_path / "run", test=images(40, seed=1), epochs=25)
     assert [method.name for method in result.methods] == METHODS
     assert result.num_examples == {"train": 54, "dev": 6, "test": 40}
+    assert result.notes == ("6 training images make no full batch of 16 and are left out, others in each epoch",)
     assert (result.primary, result.scored_on, result.example, result.unit) == ("accuracy", "test", "images", "images")
     assert result.methods[0].scores["accuracy"].mean > 0.9
     assert [row[0] for row in result.classes] == ["rows", "columns"]
@@ -95,6 +96,7 @@ def test_several_seeds_have_a_spread_and_draw_their_images(source, tmp_path):
 
 def test_probe_learns_the_last_layer_alone(source, tmp_path):
     result = tuned(source, tmp_path / "run", test=images(40, seed=1), method="probe")
+    assert result.notes == ()
     assert [method.name for method in result.methods][:2] == ["probe of network", "probe of the same network untrained"]
     kept = open_image_classifier(tmp_path / "run").model.encoder.state_dict()
     for name, values in source.encoder.state_dict().items():

@@ -74,7 +74,7 @@ def finetune_images(
                 note(line)
             return result
         study = ImageStudy(source, sets, options, make_progress=make_progress, note=note)
-        notes = list(_notes_of(study.learnt_from))
+        notes = [*_notes_of(study.learnt_from), *_notes_of_batches(study)]
         for line in [_summary_of(study), *notes]:
             note(line)
         making = Making(run, config, data, make_progress, note)
@@ -120,6 +120,13 @@ def _notes_of(sets: LabelledSets) -> Iterator[str]:
         if shared:
             stand = "test image stands" if shared == 1 else "test images stand"
             yield f"{shared:,} {stand} in the training set too, pixel by pixel"
+
+
+def _notes_of_batches(study: ImageStudy) -> Iterator[str]:
+    left_out, batch = study.left_out
+    if left_out:
+        images, are = ("image makes", "is") if left_out == 1 else ("images make", "are")
+        yield f"{left_out:,} training {images} no full batch of {batch} and {are} left out, others in each epoch"
 
 
 def _data_of(images: ImageSet) -> dict[str, Any]:

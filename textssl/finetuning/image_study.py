@@ -124,6 +124,13 @@ class ImageStudy:
         """What a seed learns from: all images, or those that it draws."""
         return self.sets.train.take(self._rows[seed])
 
+    @property
+    def left_out(self) -> tuple[int, int]:
+        """Images of an epoch that make no full batch, which the whole network learns from alone, and the batch."""
+        size = self.options.train_limit or len(self.sets.train)
+        batch = min(self.options.batch, size)
+        return (size % batch if self.options.method == "full" else 0), batch
+
     def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
         """The network and what it is held against, each fitted on the images of the same seeds."""
         yield from methods_of_networks(self.source.name, self.options, found, self._untrained, scored_on)
@@ -204,7 +211,7 @@ class ImageStudy:
 
     def _objective(self, source: ImageModel, seed: int, train: LabelledImages) -> ImageTuning:
         options, encoder = self.options, source.encoder.config
-        batch = min(options.batch, len(train))
+        _, batch = self.left_out
         steps = len(train) // batch
         epochs = options.epochs or min(max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps)), MOST_EPOCHS)
         weights = class_weights(self.labels, train.targets) if options.class_weights == "balanced" else None
