@@ -52,6 +52,8 @@ def test_finetune_shows_scores_beside_baselines(run, model, tmp_path):
     again = json.loads(run(*words, *FAST, "--seeds", "2", "--json").out)
     assert [row["seed"] for row in again["seeds"]] == [1, 2]
     assert again["primary"] == "accuracy"
+    assert [each["class"] for each in again["classes"]] == ["fruit", "metal"]
+    assert again["classes"][0].keys() == {"class", "precision", "recall", "f1", "support"}
 
 
 def test_finetune_reads_a_test_file_without_a_header(run, model, tmp_path):
