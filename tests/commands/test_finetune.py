@@ -300,6 +300,24 @@ def test_what_to_type_next_fits_what_a_folder_holds(run, model, stars, vectors, 
     assert (refused.code, "Give a text to predict: textssl evaluate encoder --corpus FILE" in refused.err) == (2, True)
 
 
+def test_a_fine_tuning_is_told_apart_where_another_model_is_wanted(run, stars, tmp_path):
+    shutil.copytree(stars, tmp_path / "stopped")
+    shutil.rmtree(tmp_path / "stopped" / "model")
+    status = json.loads((tmp_path / "stopped" / "STATUS").read_text())
+    (tmp_path / "stopped" / "STATUS").write_text(json.dumps({**status, "state": "interrupted"}))
+    done = run("export", "stopped", "hub")
+    assert done.code == 3
+    assert "stopped: has no model yet, the run is interrupted" in done.err
+    assert "Finish it: textssl finetune " in done.err
+    (tmp_path / "t.txt").write_text("plum\n")
+    for words in (("evaluate", stars, "--corpus", "t.txt"), ("fill", stars, "a [MASK]"), ("generate", stars, "a")):
+        done = run(*words)
+        assert done.code == 2
+        assert "holds a classifier, which predicts labels and no tokens" in done.err
+        assert f"textssl predict {stars} NEW.csv" in done.err
+        assert "the pre-trained model that it was made of (" in done.err
+
+
 def test_an_empty_text_is_a_text(run, stars):
     assert json.loads(run("predict", stars, "", "--json").out)["predictions"][0]["text"] == ""
 
