@@ -93,7 +93,8 @@ def embed(
         run: a run, a model folder, or a file of word vectors.
         source: a text file with a text on each line, a table, or one text; of a network for images a folder or file of
             images.
-        out: file to write: .npy, .tsv or .safetensors; numbers are printed when left out.
+        out: file to write: .npy, .tsv or .safetensors; numbers are printed when left out. The names of image files are
+            written beside, v.names.txt for v.npy.
         pooling: mean over all tokens of a text, or the first one (cls).
         normalise: make every vector one of length 1, so that products are cosines.
         text: columns of the texts, where the file is a table.
@@ -121,12 +122,12 @@ def embed(
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
     texts = {"pooling": pooling, "text": text, "headerless": headerless, "format": format, "encoding": encoding}
     if is_for_images(run):
-        from textssl.commands._embed_images import embed_images
+        from textssl.commands._embed_images import embed_images, write_names
 
         refuse_given(embed, texts, what="texts", because="images are embedded")
         reading = ImageReading(None, image_size, image_field, on_bad=on_bad)
         found = embed_images(run, source, reading, projection=projection, normalise=normalise, device=device)
-        return dataclasses.replace(found, out=_written(out, found.vectors))
+        return dataclasses.replace(found, out=_written(out, found.vectors), names_out=write_names(out, found.files))
     model = open_source(run)
     refuse_images(source, run=run, command="textssl embed runs/views {source} --out vectors.npy")
     images = {"projection": projection, "image_field": image_field, "image_size": image_size}
