@@ -283,7 +283,7 @@ def test_finetune_and_predict_of_a_folder(run, views, tmp_path):
         assert name in done.out
     assert "images/s" in done.out
     assert "next: textssl predict classes images/" in done.out
-    assert "36 train, 4 dev, 20 test images; 2 labels: columns, rows" in done.err
+    assert "30 of 36 train (drawn by each seed), 4 dev, 20 test images; 2 labels: columns, rows" in done.err
     assert (tmp_path / "classes/confusion.png").read_bytes().startswith(PNG)
     done = run("predict", "classes", "test", "--out", "p.csv")
     assert done.out == "20 predictions: p.csv\n"
