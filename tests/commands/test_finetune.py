@@ -354,6 +354,13 @@ def test_embed_counts_texts_that_say_nothing(run, model, vectors, tmp_path):
     assert "2 of 2 texts are blank: their vectors say nothing of a text" in run("embed", model, "t.txt").err
 
 
+def test_embed_counts_the_rows_that_it_leaves_out(run, model, tmp_path):
+    (tmp_path / "t.csv").write_text("id,text\n1,plum\n2,\n3,fig\n")
+    done = run("embed", model, "t.csv", "--on-bad", "skip", "--out", "v.npy")
+    assert done.code == 0, done.err
+    assert "1 row is left out, 2 are embedded" in done.err
+
+
 def test_a_body_without_a_head_is_embedded_fine_tuned_and_trained_but_fills_nothing(run, model, tmp_path):
     shutil.copytree(model, tmp_path / "body")
     opened = open_tensors(tmp_path / "body" / "model.safetensors").tensors

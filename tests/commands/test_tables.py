@@ -47,6 +47,12 @@ def test_rows_without_text_or_label_are_named_or_counted(tmp_path):
         read_examples(tmp_path / "b.csv", TableSettings(("title", "body"), label="topic", on_bad="skip"))
 
 
+def test_a_table_without_any_text_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("id,title\n1,\n")
+    with pytest.raises(DataError, match="no row has a text"):
+        read_texts(tmp_path / "a.csv", TableSettings(("title",), blanks="left_out"))
+
+
 def test_rows_without_a_second_text_are_named_or_counted(tmp_path):
     (tmp_path / "a.csv").write_text("topic,title,body\nx,One,two\ny,Three, \nx,,four\n")
     settings = TableSettings(("title",), text_pair="body", label="topic")

@@ -136,7 +136,8 @@ def embed(
     settings = TableSettings(columns, None, None, None, format, encoding, on_bad)
     content = read_texts(source, settings, header=not headerless)
     if content.skipped:
-        note(f"{content.skipped:,} rows are left out, {len(content.examples):,} have a vector")
+        rows = "row is" if content.skipped == 1 else "rows are"
+        note(f"{content.skipped:,} {rows} left out, {len(content.examples):,} are embedded")
     examples = content.examples
     start = time.monotonic()
     chosen = _device(device, isinstance(model, TextModel))
