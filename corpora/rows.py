@@ -5,7 +5,7 @@ quote is a letter. "first_word" is a file without a header whose lines begin wit
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -34,6 +34,7 @@ class TableOptions:
         names: of the columns of a file without a header; empty: they are named "1", "2" and so on.
         encoding: of text files.
         on_bad: "error" stops at the first faulty row, "skip" leaves faulty rows out and counts them.
+        others: whether rows hold the columns too that were not asked for: "left_out" or "kept".
     """
 
     format: RowFormat | None = None
@@ -41,6 +42,7 @@ class TableOptions:
     names: tuple[str, ...] = ()
     encoding: str = "utf-8"
     on_bad: OnBad = "error"
+    others: Literal["left_out", "kept"] = "left_out"
 
     def __post_init__(self) -> None:
         check_choice("format", self.format, (None, *get_args(RowFormat)), shown=get_args(RowFormat))
@@ -55,10 +57,13 @@ class Row:
     Args:
         place: where it stands: its first line in a text file, its number from 1 in a Parquet file.
         cells: in the order of the columns asked for.
+        record: every name with its cell, in the order of the file, where the other columns are kept; else empty. The
+            other cells are of any type that the file has.
     """
 
     place: int
     cells: tuple[Cell, ...]
+    record: tuple[tuple[str, object], ...] = ()
 
 
 class Rows:
@@ -119,6 +124,10 @@ class Reading:
     names: list[str]
     options: TableOptions
     tally: Tally
+
+    def record(self, names: Iterable[str], cells: Iterable[object]) -> tuple[tuple[str, object], ...]:
+        """A whole row, or nothing where the other columns are left out."""
+        return tuple(zip(names, cells, strict=True)) if self.options.others == "kept" else ()
 
 
 Reader = Callable[[Reading], Iterator[Row]]
@@ -204,7 +213,8 @@ def _delimited(kind: RowFormat) -> Reader:
         for place, cells in rows:
             # Without a header nobody said how many cells a row has; more than are needed do no harm.
             if len(cells) == needed or (len(cells) > needed and not options.header and not options.names):
-                yield Row(place, tuple(cells[at] for at in wanted))
+                record = reading.record(_names_for(reading.names, cells), cells)
+                yield Row(place, tuple(cells[at] for at in wanted), record)
                 continue
             _fault(
                 f"the row has {len(cells)} cells, expected {needed}: {' | '.join(cells)[:60]!r}",
@@ -215,6 +225,11 @@ def _delimited(kind: RowFormat) -> Reader:
             )
 
     return read
+
+
+def _names_for(names: Sequence[str], cells: Sequence[str]) -> Iterator[str]:
+    """A name for each cell; those beyond the last column of a file without a header have numbers."""
+    return (names[at] if at < len(names) else str(at + 1) for at in range(len(cells)))
 
 
 def _text_rows(raw: RawFile, kind: RowFormat, options: TableOptions, tally: Tally) -> Iterator[tuple[int, list[str]]]:
@@ -250,7 +265,7 @@ def _first_words(reading: Reading) -> Iterator[Row]:
         label, _, text = line.decode().strip().partition(" ")
         cells = dict(zip(FIRST_WORD_COLUMNS, (label.removeprefix("__label__"), text.strip()), strict=True))
         if label:
-            yield Row(place, tuple(cells[column] for column in reading.columns))
+            yield Row(place, tuple(cells[column] for column in reading.columns), reading.record(cells, cells.values()))
 
 
 def _json_rows(reading: Reading) -> Iterator[Row]:
@@ -273,7 +288,7 @@ def _json_rows(reading: Reading) -> Iterator[Row]:
                 reading.tally,
             )
         else:
-            yield Row(place, tuple(cells))  # type: ignore[arg-type]  # _is_cell says so
+            yield Row(place, tuple(cells), reading.record(record, record.values()))  # type: ignore[arg-type]  # _is_cell
 
 
 def _objects(raw: RawFile, options: TableOptions, tally: Tally) -> Iterator[tuple[int, dict[str, object]]]:
@@ -311,15 +326,18 @@ def _parquet_rows(reading: Reading) -> Iterator[Row]:
 
     place = 0
     with opened(reading.raw) as file:
-        for batch in file.iter_batches(ROWS_AT_A_TIME, columns=list(dict.fromkeys(reading.columns))):
-            lists = [batch.column(batch.schema.get_field_index(column)).to_pylist() for column in reading.columns]
-            for cells in zip(*lists, strict=True):
+        kept = None if reading.options.others == "kept" else list(dict.fromkeys(reading.columns))
+        for batch in file.iter_batches(ROWS_AT_A_TIME, columns=kept):
+            names = batch.schema.names
+            wanted = [names.index(column) for column in reading.columns]
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 place += 1
+                cells = tuple(row[at] for at in wanted)
                 odd = next(
                     (name for name, cell in zip(reading.columns, cells, strict=True) if not _is_cell(cell)), None
                 )
                 if odd is None:
-                    yield Row(place, cells)
+                    yield Row(place, cells, reading.record(names, row))
                     continue
                 message = f"column {odd!r} holds neither text, a number nor a list of texts"
                 _fault(message, f"{reading.raw.where}, row {place:,}", _SKIP_HINT, reading.options, reading.tally)

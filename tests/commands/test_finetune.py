@@ -52,6 +52,8 @@ def test_finetune_shows_scores_beside_baselines(run, model, tmp_path):
     again = json.loads(run(*words, *FAST, "--seeds", "2", "--json").out)
     assert [row["seed"] for row in again["seeds"]] == [1, 2]
     assert again["primary"] == "accuracy"
+    assert [each["class"] for each in again["classes"]] == ["fruit", "metal"]
+    assert again["classes"][0].keys() == {"class", "precision", "recall", "f1", "support"}
 
 
 def test_finetune_reads_a_test_file_without_a_header(run, model, tmp_path):
@@ -115,6 +117,14 @@ def test_finetune_leaves_rows_out_and_counts_them(run, model, tmp_path):
     assert "2 rows of the train table are left out, 20 are used" in finished.err
 
 
+def test_finetune_says_what_is_odd_about_the_data_once(run, model, tmp_path):
+    data = write_csv(tmp_path / "train.csv", 20)
+    data.write_text(data.read_text() + "plum and fig,fruit\nplum and fig,metal\n")
+    words = ("finetune", model, data, "--text", "review", "--label", "stars", "--out", "runs/x", *ONCE)
+    odd, again = "1 training text stands there twice with different labels: line 23", run(*words, "--dev-share", "0")
+    assert (again.out.count(odd), again.err.count(odd)) == (0, 1)
+
+
 def test_finetune_option_that_is_unknown_names_the_nearest(model):
     from textssl.commands.finetune import finetune
     from textssl.errors import UsageError
@@ -135,7 +145,8 @@ def test_predict_writes_labels_with_probabilities(run, stars, tmp_path, suffix):
     rows = (
         list(csv.DictReader(content.splitlines())) if suffix == ".csv" else list(map(json.loads, content.splitlines()))
     )
-    assert [int(row["line"]) for row in rows] == list(range(2, 32))
+    assert list(rows[0]) == ["review", "stars", "prediction", "p(fruit)", "p(metal)"]
+    assert [(row["review"], row["stars"]) for row in rows] == list(zip(*texts(30, 5), strict=True))
     assert np.mean([row["prediction"] == label for row, label in zip(rows, texts(30, 5)[1], strict=True)]) > 0.9
     for row in rows:
         fruit, metal = float(row["p(fruit)"]), float(row["p(metal)"])
@@ -163,7 +174,50 @@ def test_predict_takes_one_text_or_a_file_of_lines(run, stars, tmp_path):
     finished = run("predict", stars, "lines.txt")
     lines = finished.out.splitlines()
     assert lines[0] == "1 text was longer than the model reads and cut to its length"
-    assert [line.split()[:2] for line in lines[1:]][::3] == [["line", "prediction"], ["3", "metal"]]
+    assert [line.split()[:2] for line in lines[1:]] == [["line", "prediction"], ["1", "metal"], ["3", "metal"]]
+    assert "1 line without a text is left out" in finished.err
+    (tmp_path / "lines.txt").write_text("\n \n")
+    blank = run("predict", stars, "lines.txt")
+    assert (blank.code, "lines.txt: no line has a text" in blank.err) == (3, True)
+
+
+def test_predict_leaves_rows_without_a_text_out_and_keeps_the_columns(run, stars, tmp_path):
+    (tmp_path / "t.csv").write_text("id,review,size,size\n=7,plum,1.50,a\n8,,2,b\n9, ,3,c\n10,iron,1234567.5,d\n")
+    done = run("predict", stars, "t.csv", "--out", "p.csv")
+    assert done.code == 0, done.err
+    assert "2 lines without a text are left out" in done.err
+    rows = [line.split(",") for line in (tmp_path / "p.csv").read_text().splitlines()]
+    assert rows[0] == ["id", "review", "size", "size", "prediction", "p(fruit)", "p(metal)"]
+    assert [row[:4] for row in rows[1:]] == [["'=7", "plum", "1.50", "a"], ["10", "iron", "1234567.5", "d"]]
+    found = json.loads(run("predict", stars, "t.csv", "--json").out)
+    assert (found["num_blank"], found["predictions"][1]["place"]) == (2, 5)
+    assert found["predictions"][1]["columns"] == {"id": "10", "review": "iron", "size": "d"}
+    done = run("predict", stars, "t.csv", "--out", "p.jsonl")
+    assert done.code == 2
+    assert "column 'size' stands twice in the table, which .jsonl has no place for" in done.err
+    done = run("predict", stars, "p.csv", "--out", "again.csv")
+    assert done.code == 3
+    assert "p.csv: the table has a column 'prediction' already, which is the name of a column of the pred" in done.err
+    assert run("predict", stars, "p.csv").code == 0
+
+
+def test_predict_keeps_the_fields_of_objects(run, stars, tmp_path):
+    lines = [{"id": 1234567.25, "review": "plum", "more": {"a": [1]}}, {"review": "iron", "id": None, "new": 1}]
+    (tmp_path / "t.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    for suffix in ("jsonl", "csv", "parquet"):
+        done = run("predict", stars, "t.jsonl", "--out", f"p.{suffix}")
+        assert done.code == 0, done.err
+    first, second = map(json.loads, (tmp_path / "p.jsonl").read_text().splitlines())
+    assert list(first) == ["id", "review", "more", "new", "prediction", "p(fruit)", "p(metal)"]
+    assert list(first.values())[:4] == [1234567.25, "plum", {"a": [1]}, None]
+    assert list(second.values())[:4] == [None, "iron", None, 1]
+    rows = list(csv.reader((tmp_path / "p.csv").read_text().splitlines()))
+    assert rows[1][:4] == ["1234567.25", "plum", '{"a": [1]}', ""]
+    (tmp_path / "t.jsonl").write_text('{"review": "plum", "id": 1}\n{"review": "fig", "id": "x"}\n')
+    done = run("predict", stars, "t.jsonl", "--out", "p.parquet")
+    assert (done.code, "p.parquet: column 'id' has cells of several types" in done.err) == (3, True)
+    (tmp_path / "t.jsonl").write_text('{"review": "plum"}\n{"reviewed": "fig"}\n')
+    assert "1 faulty row is left out" in run("predict", stars, "t.jsonl", "--on-bad", "skip").err
 
 
 def test_predict_of_numbers_and_of_several_labels_and_pairs(run, model, tmp_path):
@@ -178,7 +232,7 @@ def test_predict_of_numbers_and_of_several_labels_and_pairs(run, model, tmp_path
     assert set(several["predictions"][0]["probabilities"]) == {"fruit", "good", "metal"}
     finished = run("predict", "runs/number", "t.csv", "--out", "n.csv")
     assert finished.code == 0, finished.err
-    assert (tmp_path / "n.csv").read_text().startswith("line,text,prediction\n2,")
+    assert (tmp_path / "n.csv").read_text().startswith(f"one,two,kind,kinds,number,prediction\n{rows[0]},")
     refused = run("predict", "runs/number", "plum")
     assert refused.code == 2
     assert "the text given holds one text in a row, the run was trained on two" in refused.err
@@ -246,6 +300,24 @@ def test_what_to_type_next_fits_what_a_folder_holds(run, model, stars, vectors, 
     assert (refused.code, "Give a text to predict: textssl evaluate encoder --corpus FILE" in refused.err) == (2, True)
 
 
+def test_a_fine_tuning_is_told_apart_where_another_model_is_wanted(run, stars, tmp_path):
+    shutil.copytree(stars, tmp_path / "stopped")
+    shutil.rmtree(tmp_path / "stopped" / "model")
+    status = json.loads((tmp_path / "stopped" / "STATUS").read_text())
+    (tmp_path / "stopped" / "STATUS").write_text(json.dumps({**status, "state": "interrupted"}))
+    done = run("export", "stopped", "hub")
+    assert done.code == 3
+    assert "stopped: has no model yet, the run is interrupted" in done.err
+    assert "Finish it: textssl finetune " in done.err
+    (tmp_path / "t.txt").write_text("plum\n")
+    for words in (("evaluate", stars, "--corpus", "t.txt"), ("fill", stars, "a [MASK]"), ("generate", stars, "a")):
+        done = run(*words)
+        assert done.code == 2
+        assert "holds a classifier, which predicts labels and no tokens" in done.err
+        assert f"textssl predict {stars} NEW.csv" in done.err
+        assert "the pre-trained model that it was made of (" in done.err
+
+
 def test_an_empty_text_is_a_text(run, stars):
     assert json.loads(run("predict", stars, "", "--json").out)["predictions"][0]["text"] == ""
 
@@ -265,6 +337,28 @@ def test_embed_says_how_many_texts_were_cut(run, model, tmp_path):
     done = run("embed", model, "t.txt", "--out", "v.npy")
     assert "1 text was longer than the model reads and cut to its length" in done.err
     assert json.loads(run("embed", model, "t.txt", "--out", "v.npy", "--json").out)["num_truncated"] == 1
+
+
+def test_embed_counts_texts_that_say_nothing(run, model, vectors, tmp_path):
+    (tmp_path / "t.txt").write_text("france paris\nxyzzy\n\n")
+    done = run("embed", vectors, "t.txt", "--out", "v.npy")
+    assert "2 of 3 texts hold no known word: their vectors are zeros" in done.err
+    assert np.load(tmp_path / "v.npy").any(axis=1).tolist() == [True, False, False]
+    found = json.loads(run("embed", vectors, "t.txt", "--json").out)
+    assert (found["num_unknown"], found["num_blank"]) == (2, 1)
+    assert "1 of 1 texts holds no known word: its vector is zeros" in run("embed", vectors, "xyzzy").err
+    done = run("embed", model, "t.txt", "--out", "v.npy")
+    assert "1 of 3 texts is blank: its vector says nothing of a text" in done.err
+    assert np.load(tmp_path / "v.npy").any(axis=1).all()
+    (tmp_path / "t.txt").write_text("\n  \n")
+    assert "2 of 2 texts are blank: their vectors say nothing of a text" in run("embed", model, "t.txt").err
+
+
+def test_embed_counts_the_rows_that_it_leaves_out(run, model, tmp_path):
+    (tmp_path / "t.csv").write_text("id,text\n1,plum\n2,\n3,fig\n")
+    done = run("embed", model, "t.csv", "--on-bad", "skip", "--out", "v.npy")
+    assert done.code == 0, done.err
+    assert "1 row is left out, 2 are embedded" in done.err
 
 
 def test_a_body_without_a_head_is_embedded_fine_tuned_and_trained_but_fills_nothing(run, model, tmp_path):

@@ -183,6 +183,7 @@ def test_embed_writes_a_vector_for_each_image(run, views, test_images, tmp_path)
     done = run("embed", views, test_images, "--out", "v.npy")
     assert done.code == 0, done.err
     assert done.out.startswith("30 vectors of 8 numbers: v.npy (")
+    assert not (tmp_path / "v.names.txt").exists()
     vectors = np.load(tmp_path / "v.npy", allow_pickle=False)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     raw = json.loads(run("embed", views, test_images, "--no-normalise", "--json").out)
@@ -198,7 +199,13 @@ def test_embed_of_a_folder_follows_the_names_of_its_files(run, views, tmp_path):
     found = json.loads(done.out)
     assert found["files"] == sorted(found["files"])
     assert len(found["vectors"]) == 6
-    assert "in the order of their names" in run("embed", views, "stripes", "--out", "v.tsv").out
+    assert (
+        "in the order of their names: v.tsv, names: v.names.txt ("
+        in run("embed", views, "stripes", "--out", "v.tsv").out
+    )
+    assert (tmp_path / "v.names.txt").read_text().splitlines() == found["files"]
+    written = json.loads(run("embed", views, "stripes", "--out", "w.npy", "--json").out)
+    assert written["names_out"] == "w.names.txt"
     assert len(run("embed", views, "stripes").out.splitlines()) == 6
 
 
@@ -276,7 +283,7 @@ def test_finetune_and_predict_of_a_folder(run, views, tmp_path):
         assert name in done.out
     assert "images/s" in done.out
     assert "next: textssl predict classes images/" in done.out
-    assert "36 train, 4 dev, 20 test images; 2 labels: columns, rows" in done.err
+    assert "30 of 36 train (drawn by each seed), 4 dev, 20 test images; 2 labels: columns, rows" in done.err
     assert (tmp_path / "classes/confusion.png").read_bytes().startswith(PNG)
     done = run("predict", "classes", "test", "--out", "p.csv")
     assert done.out == "20 predictions: p.csv\n"

@@ -47,6 +47,12 @@ def test_rows_without_text_or_label_are_named_or_counted(tmp_path):
         read_examples(tmp_path / "b.csv", TableSettings(("title", "body"), label="topic", on_bad="skip"))
 
 
+def test_a_table_without_any_text_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("id,title\n1,\n")
+    with pytest.raises(DataError, match="no row has a text"):
+        read_texts(tmp_path / "a.csv", TableSettings(("title",), blanks="left_out"))
+
+
 def test_rows_without_a_second_text_are_named_or_counted(tmp_path):
     (tmp_path / "a.csv").write_text("topic,title,body\nx,One,two\ny,Three, \nx,,four\n")
     settings = TableSettings(("title",), text_pair="body", label="topic")
@@ -61,7 +67,7 @@ def test_rows_without_a_second_text_are_named_or_counted(tmp_path):
 
 @pytest.mark.parametrize("text", ["the cat " * 40, "столица " * 30, "a/" * 3000 + " b"])
 def test_a_long_text_is_no_path(text):
-    assert read_texts(text, TableSettings(("title",))).texts == [text]
+    assert read_texts(text, TableSettings(("title",))).examples.texts == [text]
     refuse_images(text, run="runs/lm", command="textssl predict runs/classes {source}")
 
 
@@ -74,10 +80,10 @@ def test_texts_come_from_a_table_a_text_file_or_the_command_itself(tmp_path):
     (tmp_path / "a.csv").write_text(CSV)
     (tmp_path / "a.txt").write_text("one\n\nthree\n")
     settings = TableSettings(("title",))
-    assert read_texts(tmp_path / "a.csv", settings).texts == ["One", "Three"]
-    assert read_texts(str(tmp_path / "a.txt"), settings).texts == ["one", "", "three"]
-    assert read_texts("a fine film.", settings).texts == ["a fine film."]
-    assert read_texts("fine", settings).texts == ["fine"]
+    assert read_texts(tmp_path / "a.csv", settings).examples.texts == ["One", "Three"]
+    assert read_texts(str(tmp_path / "a.txt"), settings).examples.texts == ["one", "", "three"]
+    assert read_texts("a fine film.", settings).examples.texts == ["a fine film."]
+    assert read_texts("fine", settings).examples.texts == ["fine"]
     with pytest.raises(DataError, match="no file of texts at .*/b.txt"):
         read_texts(str(tmp_path / "b.txt"), settings)
     with pytest.raises(CorpusError, match="no column 'titel'"):

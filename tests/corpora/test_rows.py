@@ -158,3 +158,21 @@ def test_rows_of_real_tables(real_data):
     train = load_rows(real_data / "agnews" / "train_subset_20k.csv.xz", columns=["title", "description", "class_index"])
     test = load_rows(real_data / "agnews" / "test.csv.xz", columns=["2"], options=TableOptions(header=False))
     assert (sum(1 for _ in train), sum(1 for _ in test)) == (20_000, 7_600)
+
+
+def test_other_columns_are_kept_where_they_are_asked_for(tmp_path):
+    options = TableOptions(others="kept")
+    (tmp_path / "a.csv").write_text("id,text,id\n1,one,2\n")
+    (tmp_path / "a.jsonl").write_text('{"text": "one", "more": {"a": 1}}\n')
+    parquet.write_table(pyarrow.table({"text": ["one"], "more": [{"a": 1}]}), tmp_path / "a.parquet")
+    (tmp_path / "a.tsv").write_text("x\tone\n")
+    wanted = {
+        "a.csv": (("id", "1"), ("text", "one"), ("id", "2")),
+        "a.jsonl": (("text", "one"), ("more", {"a": 1})),
+        "a.parquet": (("text", "one"), ("more", {"a": 1})),
+    }
+    for name, record in wanted.items():
+        assert [row.record for row in load_rows(tmp_path / name, columns=["text"], options=options)] == [record], name
+        assert [row.record for row in load_rows(tmp_path / name, columns=["text"])] == [()], name
+    bare = TableOptions(header=False, others="kept")
+    assert next(iter(load_rows(tmp_path / "a.tsv", columns=["2"], options=bare))).record == (("1", "x"), ("2", "one"))

@@ -37,7 +37,8 @@ def test_embedder_works_in_a_pipeline_and_from_a_file(vectors, tmp_path):
     train, labels = texts(20)
     model = make_pipeline(TextEmbedder(tmp_path / "vectors"), LogisticRegression()).fit(train, labels)
     assert model.score(*texts(9)) == 1
-    found = TextEmbedder(vectors).fit_transform(["apple iron", "unknown"])
+    with pytest.warns(UserWarning, match="1 of 2 texts holds no known word: its vector is zeros"):
+        found = TextEmbedder(vectors).fit_transform(["apple iron", "unknown"])
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 0], rtol=1e-6)
     raw = TextEmbedder(vectors, normalise=False).fit_transform(["apple iron"])
     np.testing.assert_allclose(found[0], raw[0] / np.linalg.norm(raw[0]), rtol=1e-5)
@@ -53,6 +54,8 @@ def test_classifier_predicts_labels_and_probabilities(vectors):
     assert probabilities[0, 0] > 0.8
     assert model.transform(["fig"]).shape == (1, 3)
     assert model.score(train, labels) == 1
+    with pytest.warns(UserWarning, match="2 of 3 texts hold no known word: their vectors are zeros"):
+        model.predict(["fig", "unknown", ""])
 
 
 def test_classifier_can_be_cloned_searched_and_cross_validated(vectors):

@@ -10,7 +10,7 @@ from textssl.finetuning.examples import (
     Examples,
     contradictions,
     cut_off,
-    limited,
+    drawn,
     overlaps,
     places_text,
     shows_its_label,
@@ -52,16 +52,37 @@ def test_cut_off_of_one_text_is_refused():
         cut_off(examples(["a", "A", "a."]), share=0.1, seed=1)
 
 
+def test_cut_off_keeps_classes_in_proportion():
+    classes = np.array([0] * 70 + [1] * 26 + [2] * 4)
+    whole = examples([f"text {n}" for n in range(100)], [str(c) for c in classes])
+    rest, dev = cut_off(whole, share=0.1, seed=1, classes=classes)
+    assert sorted(dev.labels) == ["0"] * 7 + ["1"] * 3  # of 7, 2.6 and 0.4 the second has the largest remainder
+    assert len(rest) == 90
+    assert cut_off(whole, share=0.1, seed=1, classes=classes)[1].texts == dev.texts
+    assert cut_off(whole, share=0.1, seed=2, classes=classes)[1].texts != dev.texts
+
+
+def test_cut_off_leaves_a_text_of_every_class_to_learn_from():
+    classes = np.array([0, 0, 0, 1, 2, 2, 2, 2])
+    whole = examples(["a", "b", "c", "rare", "same", "same", "same", "same"], [str(c) for c in classes])
+    for seed in range(8):
+        rest, dev = cut_off(whole, share=0.5, seed=seed, classes=classes)
+        assert dev.labels == ["0", "0"]  # the others have one text each
+        assert set(rest.labels) == {"0", "1", "2"}
+    message = "there is one text of each of 2 classes, so that none can be kept back to decide by\nGive --dev-share 0"
+    with pytest.raises(DataError, match=message):
+        cut_off(examples(["a", "b"], ["x", "y"]), share=0.5, seed=1, classes=np.array([0, 1]))
+
+
 def test_limit_keeps_classes_in_proportion():
     classes = np.array([0] * 80 + [1] * 20)
-    whole = examples([str(n) for n in range(100)], [str(c) for c in classes])
-    drawn = limited(whole, size=10, classes=classes, seed=1)
-    assert sorted(drawn.labels) == ["0"] * 8 + ["1"] * 2
-    assert limited(whole, size=None, classes=classes, seed=1) is whole
-    assert limited(whole, size=10, classes=None, seed=1).texts != limited(whole, size=10, classes=None, seed=2).texts
+    rows = drawn(100, size=10, classes=classes, seed=1)
+    assert sorted(classes[rows]) == [0] * 8 + [1] * 2
+    assert drawn(100, size=100, classes=classes, seed=1).tolist() == list(range(100))
+    assert drawn(100, size=10, classes=None, seed=1).tolist() != drawn(100, size=10, classes=None, seed=2).tolist()
     for size in (1, 101):
         with pytest.raises(UsageError, match=f"train_limit must be from 2, one for each class, to 100, .* got {size}"):
-            limited(whole, size=size, classes=classes, seed=1)
+            drawn(100, size=size, classes=classes, seed=1)
 
 
 def test_overlaps_tell_exact_from_normalised_copies():

@@ -38,6 +38,7 @@ def test_scores_stand_beside_the_untrained_network_and_the_pixels(source, tmp_pa
     result = tuned(source, tmp_path / "run", test=images(40, seed=1), epochs=25)
     assert [method.name for method in result.methods] == METHODS
     assert result.num_examples == {"train": 54, "dev": 6, "test": 40}
+    assert result.notes == ("6 training images make no full batch of 16 and are left out, others in each epoch",)
     assert (result.primary, result.scored_on, result.example, result.unit) == ("accuracy", "test", "images", "images")
     assert result.methods[0].scores["accuracy"].mean > 0.9
     assert [row[0] for row in result.classes] == ["rows", "columns"]
@@ -49,6 +50,12 @@ def test_scores_stand_beside_the_untrained_network_and_the_pixels(source, tmp_pa
     for name in ("confusion.png", "learning.png", "report.html", "results.json", "untrained/STATUS"):
         assert (tmp_path / "run" / name).is_file(), name
     assert FinetuneResult.load(tmp_path / "run") == result
+
+
+def test_the_untrained_network_is_left_out_where_simple_baselines_are_asked_for(source, tmp_path):
+    result = tuned(source, tmp_path / "run", test=images(40, seed=1), epochs=1, baselines="simple")
+    assert [method.name for method in result.methods] == [METHODS[0], *SIMPLE]
+    assert not (tmp_path / "run" / "untrained").exists()
 
 
 def test_saved_classifier_says_what_the_scores_say_and_serves_as_a_network(source, tmp_path):
@@ -76,7 +83,10 @@ def test_finished_run_gives_its_result_again(source, tmp_path):
 
 
 def test_several_seeds_have_a_spread_and_draw_their_images(source, tmp_path):
-    result = tuned(source, tmp_path / "run", test=images(40, seed=1), seeds=2, train_limit=8, epochs=1, dev_share=0.0)
+    given = {"seeds": 2, "train_limit": 8, "epochs": 1, "dev_share": 0.0}
+    notes = []
+    result = tuned(source, tmp_path / "run", test=images(40, seed=1), notes=notes, **given)
+    assert notes[0] == "8 of 60 train (drawn by each seed), 40 test images; 2 labels: rows, columns"
     assert [row.seed for row in result.seeds] == [1, 2]
     assert result.num_examples["train"] == 8
     assert len({(tmp_path / "run" / f"seed-{seed}" / "model/model.safetensors").read_bytes() for seed in (1, 2)}) == 2
@@ -86,6 +96,7 @@ def test_several_seeds_have_a_spread_and_draw_their_images(source, tmp_path):
 
 def test_probe_learns_the_last_layer_alone(source, tmp_path):
     result = tuned(source, tmp_path / "run", test=images(40, seed=1), method="probe")
+    assert result.notes == ()
     assert [method.name for method in result.methods][:2] == ["probe of network", "probe of the same network untrained"]
     kept = open_image_classifier(tmp_path / "run").model.encoder.state_dict()
     for name, values in source.encoder.state_dict().items():

@@ -14,7 +14,7 @@ from textssl.embeddings import Embeddings
 from textssl.errors import DataError, Interrupted, UsageError
 from textssl.finetuning import study
 from textssl.finetuning.classifier import open_classifier
-from textssl.finetuning.embedding import open_text_model
+from textssl.finetuning.embedding import open_text_model, untrained
 from textssl.finetuning.examples import Examples
 from textssl.finetuning.objective import outputs
 from textssl.finetuning.options import FinetuneOptions
@@ -142,6 +142,55 @@ def test_seeds_of_a_probe_pass_shared_texts_once_and_are_those_of_runs_of_their_
     assert weights(tmp_path / "both" / "seed-2") == weights(tmp_path / "second")
 
 
+@pytest.mark.parametrize("method", ["full", "probe"])
+def test_the_same_network_untrained_is_trained_beside_where_it_is_asked_for(encoder, tmp_path, method):
+    source, given = open_text_model(encoder), {"test": examples(30, 1), "pages": False}
+    options = dataclasses.replace(FAST, method=method, baselines="all", seeds=2, train_limit=20)
+    notes: list[str] = []
+    result = finetune_run(source, examples(60), out=tmp_path / "both", options=options, note=notes.append, **given)
+    ours, beside = [method.name for method in result.methods][:2]
+    assert (ours, beside) == {
+        "full": ("fine-tuned encoder", "the same network untrained, fine-tuned"),
+        "probe": ("probe of encoder", "probe of the same network untrained"),
+    }[method]
+    assert notes.count("the same network untrained, on the same texts:") == 2
+    alone = dataclasses.replace(options, seeds=1, seed=2)
+    finetune_run(source, examples(60), out=tmp_path / "second", options=alone, dev=None, **given)
+    plain = dataclasses.replace(options, baselines="simple")
+    simple = finetune_run(source, examples(60), out=tmp_path / "plain", options=plain, **given)
+    assert weights(tmp_path / "plain" / "seed-2") == weights(tmp_path / "both" / "seed-2")
+    assert [method.name for method in simple.methods] == [ours, "majority", "TF-IDF + logistic regression"]
+    assert not (tmp_path / "plain" / "seed-2" / "untrained").exists()
+    fresh = untrained(source, seed=2)
+    finetune_run(
+        fresh, examples(60), out=tmp_path / "fresh", options=dataclasses.replace(plain, seed=2, seeds=1), **given
+    )
+    beside_of = tmp_path / "second" / "untrained"
+    assert weights(beside_of) == weights(tmp_path / "fresh")
+    assert weights(beside_of) != weights(tmp_path / "second")
+
+
+def test_run_with_an_untrained_network_goes_on_in_either_training(encoder, tmp_path):
+    options = dataclasses.replace(FAST, baselines="all")
+    source, train = open_text_model(encoder), examples(60)
+    whole = finetune_run(source, train, out=tmp_path / "whole", options=options, pages=False)
+    for step in (4, 3):  # of whichever of the two trainings comes next
+        stops = iter([StopAt(step), StopAt(step)])
+        with pytest.raises(Interrupted):
+            finetune_run(
+                source, train, out=tmp_path / "cut", options=options, pages=False, make_progress=lambda s=stops: next(s)
+            )
+    with pytest.raises(Interrupted):
+        progress = iter([StopAt(1000), StopAt(2)])
+        finetune_run(
+            source, train, out=tmp_path / "cut", options=options, pages=False, make_progress=lambda: next(progress)
+        )
+    assert RunFolder.view(tmp_path / "cut").status()["state"] == "finished"
+    assert finetune_run(source, train, out=tmp_path / "cut", options=options, pages=False).methods == whole.methods
+    for name in (".", "untrained"):
+        assert weights(tmp_path / "cut" / name) == weights(tmp_path / "whole" / name)
+
+
 def test_run_of_many_labels_of_numbers_and_of_pairs(encoder, tmp_path):
     source = open_text_model(encoder)
     kinds = texts(80)[1]
@@ -179,15 +228,40 @@ def test_run_without_a_dev_or_test_set_only_trains(decoder, tmp_path):
     ]
 
 
-def test_run_with_a_class_of_one_row_is_no_obstacle(encoder, tmp_path):
+def test_run_names_the_classes_that_its_dev_set_lacks(encoder, tmp_path):
     labels = ["rare" if at == 7 else name for at, name in enumerate(texts(20)[1])]
-    for seed in range(1, 13):  # in some of these the row falls into the dev set
-        options = dataclasses.replace(FAST, epochs=1, seed=seed, dev_share=0.3)
-        out = tmp_path / str(seed)
-        result = finetune_run(
-            open_text_model(encoder), examples(20, labels=labels), out=out, options=options, pages=False
-        )
-        assert "rare" in result.names
+    source, notes = open_text_model(encoder), []
+    options = dataclasses.replace(FAST, epochs=1, dev_share=0.3)
+    train = examples(20, labels=labels)
+    result = finetune_run(source, train, out=tmp_path / "run", options=options, note=notes.append, pages=False)
+    assert result.names == ("fruit", "metal", "rare")
+    lacking = "1 of 3 classes has no row in the dev set, by which the best state is chosen: rare"
+    assert lacking in result.notes
+    assert notes.count(lacking) == 1
+
+
+@pytest.mark.parametrize(
+    ("seeds", "summary"),
+    [
+        (1, "6 of 36 train, 4 dev, 10 test texts; 2 classes: fruit, metal"),
+        (2, "6 of 36 train (drawn by each seed), 4 dev, 10 test texts; 2 classes: fruit, metal"),
+    ],
+)
+def test_run_speaks_of_the_rows_that_it_learns_from(encoder, tmp_path, seeds, summary):
+    found, names = texts(40)
+    train = Examples("t.csv", [f"{text} {'apple ' * 60}{at}" for at, text in enumerate(found)], None, names, range(40))
+    notes: list[str] = []
+    options = dataclasses.replace(FAST, epochs=1, train_limit=6, seeds=seeds)
+    given = {"out": tmp_path / "run", "test": examples(10, 1), "options": options, "note": notes.append}
+    result = finetune_run(open_text_model(encoder), train, **given, pages=False)
+    assert notes[0] == summary
+    learnt = [line for line in result.notes if "train texts are longer" in line]
+    number = int(learnt[0].split()[0])
+    assert number == 6 if seeds == 1 else 6 < number <= 12
+    assert f"{number} of {number} train texts are longer than 24 tokens and are cut" in learnt[0]
+    notes.clear()
+    assert finetune_run(open_text_model(encoder), train, **given, pages=False) == result
+    assert notes[1:] == list(result.notes)  # of a finished run they are said again, since nothing else says them
 
 
 def test_run_reports_what_is_odd_about_its_data(encoder, tmp_path):

@@ -267,13 +267,9 @@ def _as_csv(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
 
 def _save_untrained(model: Path, target: Path, *, seed: int) -> None:
     """Write the network of a run as it was before its training; only once, since a run beside was started from it."""
-    from textssl.finetuning.embedding import open_text_model
-    from textssl.models.base import initialise, small_deviation
+    from textssl.finetuning.embedding import open_text_model, untrained
     from textssl.models.base_folder import save_model
 
-    if target.is_dir():
-        return
-    opened = open_text_model(model)
-    config = opened.model.config
-    initialise(opened.model, seed=seed, num_layers=config.layers, deviation=small_deviation(config.width))
-    save_model(target, opened.model, opened.tokenizer)
+    if not target.is_dir():
+        fresh = untrained(open_text_model(model), seed=seed)
+        save_model(target, fresh.model, fresh.tokenizer)

@@ -28,6 +28,7 @@ class ImageVectors:
         files: their names, where images are files.
         out: the file written, or None.
         duration_s: the time it took to compute them.
+        names_out: the file with a name on each line, written beside where images are files; else None.
     """
 
     run: str
@@ -35,6 +36,7 @@ class ImageVectors:
     files: tuple[str, ...] | None
     out: Path | None
     duration_s: float
+    names_out: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For --json; the vectors themselves where no file holds them."""
@@ -44,6 +46,7 @@ class ImageVectors:
             "width": self.vectors.shape[1],
             "files": None if self.files is None else list(self.files),
             "out": None if self.out is None else str(self.out),
+            "names_out": None if self.names_out is None else str(self.names_out),
             "duration_s": self.duration_s,
         }
         return found if self.out is not None else {**found, "vectors": self.vectors.tolist()}
@@ -83,6 +86,29 @@ def embed_images(
     return ImageVectors(str(run), vectors, images.file_names, None, time.monotonic() - start)
 
 
+def write_names(out: Path | None, files: tuple[str, ...] | None) -> Path | None:
+    """Write the names of images beside their vectors, one on each line: v.names.txt beside v.npy.
+
+    Args:
+        out: the file of the vectors, or None.
+        files: the names, or None where images are no files.
+
+    Returns:
+        The file written, or None.
+
+    Raises:
+        ResourceError: it cannot be written.
+    """
+    from textssl.commands.base import printable
+    from textssl.storage import commit_file
+
+    if out is None or files is None:
+        return None
+    path = out.with_suffix(".names.txt")
+    commit_file(path, "".join(f"{printable(name)}\n" for name in files))  # a line break in a name would move the rest
+    return path
+
+
 def show_vectors(result: ImageVectors, console: Console) -> None:
     """Print where the vectors are, or the numbers, an image on each line."""
     from textssl.commands.base import printable
@@ -93,5 +119,6 @@ def show_vectors(result: ImageVectors, console: Console) -> None:
         return
     count, width = result.vectors.shape
     order = ", in the order of their names" if result.files else ""
-    console.print(f"{count:,} vectors of {width} numbers{order}: {printable(str(result.out))} "
+    names = "" if result.names_out is None else f", names: {printable(str(result.names_out))}"
+    console.print(f"{count:,} vectors of {width} numbers{order}: {printable(str(result.out))}{names} "
                   f"({count / max(result.duration_s, 1e-9):,.0f} images/s)")  # fmt: skip

@@ -24,7 +24,7 @@ def open_language_model(run: str | Path, device: str, kind: Kind | None = None) 
 
     Raises:
         DataError: there is no transformer.
-        UsageError: it is of the other kind, or this machine does not have the device.
+        UsageError: it is of the other kind or a classifier, or this machine does not have the device.
     """
     from textssl.finetuning.embedding import open_text_model
     from textssl.models.decoder import Decoder
@@ -32,18 +32,31 @@ def open_language_model(run: str | Path, device: str, kind: Kind | None = None) 
     from textssl.training.devices import chosen_device
 
     opened = open_text_model(run)
-    wanted = {"encoder": Encoder, "decoder": Decoder}
+    wanted: dict[Kind, type] = {"encoder": Encoder, "decoder": Decoder}
     found = next((name for name, class_ in wanted.items() if type(opened.model) is class_), None)
-    if found is None or (kind is not None and found != kind):
-        objective, _ = _MADE_BY[kind or "encoder"]
-        other = next((command for name, (_, command) in _MADE_BY.items() if name == found), "predict")
-        given = found or type(opened.model).__name__
+    if found is None:
         raise UsageError(
-            f"holds a model of the kind {given}, expected {kind or 'encoder or decoder'}",
+            "holds a classifier, which predicts labels and no tokens",
+            where=str(run),
+            hint=f"Give the pre-trained model that it was made of{_named_start(Path(run))}, or use this one with: "
+            f"textssl predict {run} NEW.csv",
+        )
+    if kind is not None and found != kind:
+        (objective, _), (_, other) = _MADE_BY[kind], _MADE_BY[found]
+        raise UsageError(
+            f"holds a model of the kind {found}, expected {kind}",
             where=str(run),
             hint=f"Give a run of {objective}, or use this one with: textssl {other} {run} ...",
         )
     return opened.model.to(chosen_device(device)).eval(), opened.tokenizer
+
+
+def _named_start(run: Path) -> str:
+    """The model that a run of fine-tuning started from, in parentheses; nothing of a model folder."""
+    from textssl.run_folder import RunFolder
+
+    model = RunFolder.view(run).config().get("model") if RunFolder.is_run(run) else None
+    return f" ({model})" if model else ""
 
 
 def read_prompts(given: str | Path) -> list[str]:
@@ -59,7 +72,7 @@ def read_prompts(given: str | Path) -> list[str]:
     if str(given) == "-":
         prompts = sys.stdin.read().splitlines()
     else:
-        prompts = read_texts(given, TableSettings(text=("text",))).texts
+        prompts = read_texts(given, TableSettings(text=("text",))).examples.texts
     if not prompts:
         raise DataError("holds no prompt", where=str(given), hint="Write one prompt on each line.")
     return list(prompts)

@@ -44,6 +44,8 @@ class TextVectors:
         out: the file written, or None.
         duration_s: the time it took to compute them.
         num_truncated: texts longer than the model, which were cut.
+        num_blank: texts of nothing but white space, of which a transformer sees its special tokens alone.
+        num_unknown: texts without a word that the word vectors know, whose vectors are zeros.
     """
 
     run: str
@@ -51,6 +53,8 @@ class TextVectors:
     out: Path | None
     duration_s: float
     num_truncated: int = 0
+    num_blank: int = 0
+    num_unknown: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For --json; the vectors themselves where no file holds them."""
@@ -59,6 +63,8 @@ class TextVectors:
             "num_texts": len(self.vectors),
             "width": self.vectors.shape[1],
             "num_truncated": self.num_truncated,
+            "num_blank": self.num_blank,
+            "num_unknown": self.num_unknown,
         }
         if self.out is not None:
             return {**size, "out": str(self.out), "duration_s": self.duration_s}
@@ -89,7 +95,8 @@ def embed(
         run: a run, a model folder, or a file of word vectors.
         source: a text file with a text on each line, a table, or one text; of a network for images a folder or file of
             images.
-        out: file to write: .npy, .tsv or .safetensors; numbers are printed when left out.
+        out: file to write: .npy, .tsv or .safetensors; numbers are printed when left out. The names of image files are
+            written beside, v.names.txt for v.npy.
         pooling: mean over all tokens of a text, or the first one (cls).
         normalise: make every vector one of length 1, so that products are cosines.
         text: columns of the texts, where the file is a table.
@@ -111,37 +118,50 @@ def embed(
         ResourceError: the file cannot be written.
     """
     from textssl.commands._tables import TableSettings, read_texts
-    from textssl.finetuning.embedding import TextModel, embed_texts, open_source
+    from textssl.finetuning.embedding import TextModel, embed_texts, num_without_words, open_source
 
     if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
     texts = {"pooling": pooling, "text": text, "headerless": headerless, "format": format, "encoding": encoding}
     if is_for_images(run):
-        from textssl.commands._embed_images import embed_images
+        from textssl.commands._embed_images import embed_images, write_names
 
         refuse_given(embed, texts, what="texts", because="images are embedded")
         reading = ImageReading(None, image_size, image_field, on_bad=on_bad)
         found = embed_images(run, source, reading, projection=projection, normalise=normalise, device=device)
-        return dataclasses.replace(found, out=_written(out, found.vectors))
+        return dataclasses.replace(found, out=_written(out, found.vectors), names_out=write_names(out, found.files))
     model = open_source(run)
     refuse_images(source, run=run, command="textssl embed runs/views {source} --out vectors.npy")
     images = {"projection": projection, "image_field": image_field, "image_size": image_size}
     refuse_given(embed, images, what="images", because="texts are embedded")
     columns = (text,) if isinstance(text, str) else tuple(text)
     settings = TableSettings(columns, None, None, None, format, encoding, on_bad)
-    examples = read_texts(source, settings, header=not headerless)
+    content = read_texts(source, settings, header=not headerless)
+    if content.skipped:
+        rows = "row is" if content.skipped == 1 else "rows are"
+        note(f"{content.skipped:,} {rows} left out, {len(content.examples):,} are embedded")
+    examples = content.examples
     start = time.monotonic()
     chosen = _device(device, isinstance(model, TextModel))
     encoded = model.encode(examples.texts) if isinstance(model, TextModel) else None
     texts_given = examples.texts if encoded is None else encoded
     vectors = embed_texts(model, texts_given, pooling=pooling, normalise=normalise, device=chosen)
     duration_s = time.monotonic() - start
-    num_truncated = 0 if encoded is None else encoded.num_truncated
-    return TextVectors(str(run), vectors, _written(out, vectors), duration_s, num_truncated)
+    return TextVectors(
+        str(run),
+        vectors,
+        _written(out, vectors),
+        duration_s,
+        num_truncated=0 if encoded is None else encoded.num_truncated,
+        num_blank=sum(not each.strip() for each in examples.texts),
+        num_unknown=num_without_words(model, vectors),
+    )
 
 
 def show(result: TextVectors | ImageVectors, console: Console) -> None:
     """Print where the vectors are, or the numbers, a text or image on each line."""
+    from textssl.finetuning.embedding import without_words_text
+
     if not isinstance(result, TextVectors):
         from textssl.commands._embed_images import show_vectors
 
@@ -151,6 +171,11 @@ def show(result: TextVectors | ImageVectors, console: Console) -> None:
     if result.num_truncated:
         were = "text was" if result.num_truncated == 1 else "texts were"
         note(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
+    if result.num_unknown:
+        note(without_words_text(result.num_unknown, len(result.vectors)))
+    elif result.num_blank:
+        are, vectors = ("is", "its vector says") if result.num_blank == 1 else ("are", "their vectors say")
+        note(f"{result.num_blank:,} of {len(result.vectors):,} texts {are} blank: {vectors} nothing of a text")
     if result.out is None:
         for vector in result.vectors:
             console.print(" ".join(f"{value:.6g}" for value in vector.tolist()))

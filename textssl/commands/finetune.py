@@ -5,6 +5,7 @@ Examples:
   textssl finetune runs/lm news.csv --text title body --label topic --seeds 5 --vectors runs/news --out runs/topics
   textssl finetune runs/lm pairs.tsv --text premise --text-pair hypothesis --label relation --out runs/pairs
   textssl finetune runs/lm reviews.csv --text review --label stars --method probe --train-limit 200 --out runs/few
+  textssl finetune runs/lm reviews.csv --text review --label stars --baselines all --out runs/beside
   textssl finetune runs/views labelled/ --test test.npz --out runs/classes --seeds 3
 """
 
@@ -137,8 +138,6 @@ def show(result: FinetuneResult, console: Console) -> None:
         how = f"{row.epochs:.3g} epoch{'' if row.epochs == 1 else 's'}{kept}" if row.epochs else "solved"
         speed = f", {row.units_per_s:,.0f} {result.unit}/s" if row.epochs else ""
         console.print(f"seed {row.seed}: {how} in {duration_text(row.elapsed_s)}{speed}{dev}")
-    for line in result.notes:
-        console.print(f"note: {printable(line)}")
     console.print(f"{result.run}: model/ confusion.png learning.png report.html"
                   if result.task == "single_label" and result.scored_on
                   else f"{result.run}: model/ learning.png report.html")  # fmt: skip

@@ -97,6 +97,17 @@ def open_text_model(path: str | Path, *, body_suffices: bool = False) -> TextMod
     return TextModel(model, tokenizer, folder)
 
 
+def untrained(source: TextModel, *, seed: int) -> TextModel:
+    """The same network with the first weights of a seed; the tokenizer stays as it was learnt."""
+    import copy
+
+    from textssl.models.base import initialise, small_deviation
+
+    model, config = copy.deepcopy(source.model), source.model.config
+    initialise(model, seed=seed, num_layers=config.layers, deviation=small_deviation(config.width))
+    return TextModel(model, source.tokenizer, source.path)
+
+
 def open_source(source: Any) -> TextModel | WordVectors:
     """What a path names: word vectors or a transformer; what is open already is passed on.
 
@@ -186,6 +197,22 @@ def embed_texts(
     if normalise:
         vectors = unit_rows(vectors)
     return vectors
+
+
+def num_without_words(source: TextModel | WordVectors, vectors: NDArray[np.float32]) -> int:
+    """How many texts hold no word that word vectors know, which zeros tell; 0 of a transformer, which reads any text.
+
+    Args:
+        source: what made the vectors.
+        vectors: as `embed_texts` gives them.
+    """
+    return 0 if isinstance(source, TextModel) else int(np.count_nonzero(~vectors.any(axis=1)))
+
+
+def without_words_text(number: int, num_texts: int) -> str:
+    """What to know about texts that hold no known word."""
+    hold, vectors = ("holds", "its vector is") if number == 1 else ("hold", "their vectors are")
+    return f"{number:,} of {num_texts:,} texts {hold} no known word: {vectors} zeros"
 
 
 def _hidden_means(source: TextModel, encoded: EncodedTexts, pooling: Pooling, device: str) -> NDArray[np.float32]:

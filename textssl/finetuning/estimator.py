@@ -9,6 +9,7 @@ Legend: N texts, D width, C classes.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,7 +23,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from textssl.errors import UsageError
 from textssl.evaluators.classification import logistic
-from textssl.finetuning.embedding import Pooling, TextModel, embed_texts, open_source
+from textssl.finetuning.embedding import (
+    Pooling,
+    TextModel,
+    embed_texts,
+    num_without_words,
+    open_source,
+    without_words_text,
+)
 
 if TYPE_CHECKING:
     from textssl.word_vectors import WordVectors
@@ -50,11 +58,13 @@ class TextEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return self
 
     def transform(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """A vector for each text, float32 (N, D)."""
+        """A vector for each text, float32 (N, D).
+
+        Warns:
+            UserWarning: texts hold no word that the word vectors know; their vectors are zeros.
+        """
         check_is_fitted(self, "source_")
-        return embed_texts(
-            self.source_, checked_texts(texts), pooling=self.pooling, normalise=self.normalise, device=self.device
-        )
+        return _vectors(self.source_, texts, pooling=self.pooling, normalise=self.normalise, device=self.device)
 
 
 class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no types there
@@ -121,7 +131,11 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         return self
 
     def predict(self, texts: Sequence[str]) -> NDArray[Any]:
-        """The most probable class of each text, (N,)."""
+        """The most probable class of each text, (N,).
+
+        Warns:
+            UserWarning: texts hold no word that the word vectors know, so that nothing of them decides.
+        """
         check_is_fitted(self, "classes_")
         return np.asarray(self.classes_[self.predict_proba(texts).argmax(axis=1)])
 
@@ -141,7 +155,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
     def transform(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vector of each text that the classifier looks at, float32 (N, D)."""
         check_is_fitted(self, "source_")
-        return embed_texts(self.source_, checked_texts(texts), pooling=self.pooling, device=self.device)
+        return _vectors(self.source_, texts, pooling=self.pooling, device=self.device)
 
     def _fine_tuned(self, source: TextModel | WordVectors, texts: list[str], numbers: NDArray[np.int64]) -> TextModel:
         if not isinstance(source, TextModel):
@@ -165,6 +179,14 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         with tempfile.TemporaryDirectory(prefix="textssl-") as folder:
             result = finetune_run(source, examples, out=Path(folder) / "run", options=options, pages=False)
             return open_classifier(result.run)[0]
+
+
+def _vectors(source: TextModel | WordVectors, texts: Sequence[str], **how: Any) -> NDArray[np.float32]:
+    vectors = embed_texts(source, checked_texts(texts), **how)
+    without = num_without_words(source, vectors)
+    if without:
+        warnings.warn(without_words_text(without, len(vectors)), stacklevel=3)
+    return vectors
 
 
 def checked_texts(texts: Sequence[str]) -> list[str]:

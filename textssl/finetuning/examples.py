@@ -66,13 +66,18 @@ def places_text(examples: Examples, rows: Sequence[int]) -> str:
     return f"{examples.place_name}s {', '.join(places)}{more}"
 
 
-def cut_off(examples: Examples, *, share: float, seed: int) -> tuple[Examples, Examples]:
+def cut_off(
+    examples: Examples, *, share: float, seed: int, classes: NDArray[np.int64] | None = None
+) -> tuple[Examples, Examples]:
     """Keep a share of the examples back, chosen by the hash of (seed, row); equal texts stay on one side.
+
+    Classes are kept back in their proportions, rounded by the largest remainder; each keeps a text to learn from.
 
     Args:
         examples: N of them.
         share: of those kept back, above 0 and below 1.
         seed: of the choice.
+        classes: int64 (N,) of a single_label task, else None.
 
     Returns:
         The rest and what is kept back, both in their old order.
@@ -80,7 +85,6 @@ def cut_off(examples: Examples, *, share: float, seed: int) -> tuple[Examples, E
     Raises:
         DataError: too few examples for two sets.
     """
-    wanted = max(1, round(share * len(examples)))
     first: dict[bytes, int] = {}
     group = np.array([first.setdefault(key, at) for at, key in enumerate(_keys(examples))], dtype=np.int64)
     if len(first) < 2:
@@ -89,42 +93,49 @@ def cut_off(examples: Examples, *, share: float, seed: int) -> tuple[Examples, E
             where=examples.source,
             hint="Give more rows, or a dev set of its own with --dev.",
         )
+    # Copies of a text that have another class go with the first one.
+    kinds = np.zeros(len(examples), dtype=np.int64) if classes is None else classes[group]
+    sizes = np.bincount(kinds)
+    room = np.maximum(np.bincount(kinds[list(first.values())], minlength=len(sizes)) - 1, 0)
+    shares = _in_proportion(max(1, round(share * len(examples))), sizes, np.where(room > 0, sizes - 1, 0))
+    if not shares.any():
+        raise DataError(
+            f"there is one text of each of {np.count_nonzero(sizes)} classes, so that none can be kept back "
+            "to decide by",
+            where=examples.source,
+            hint="Give --dev-share 0, or a dev set of its own with --dev.",
+        )
     order = np.argsort(random_bits(stream_key(seed, Purpose.SPLIT), group), kind="stable")
     kept = np.zeros(len(examples), dtype=bool)
-    # Whole groups, until there are enough; one group always stays in the rest.
-    border = min(wanted, len(order) - 1)
-    while border < len(order) and group[order[border]] == group[order[border - 1]]:
-        border += 1
-    kept[order[:border]] = True
-    if kept.all():
-        kept[group == group[order[-1]]] = False
+    for kind in np.flatnonzero(shares):
+        kept[_first_groups(order[kinds[order] == kind], group, int(shares[kind]))] = True
     return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
 
 
-def limited(examples: Examples, *, size: int | None, classes: NDArray[np.int64] | None, seed: int) -> Examples:
-    """A number of examples drawn by the seed: classes in their proportions where there are classes.
+def drawn(num_rows: int, *, size: int, classes: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
+    """A number of rows drawn by the seed: classes in their proportions where there are classes.
 
     Args:
-        examples: N of them.
-        size: from the number of classes to N; None takes all.
+        num_rows: N, to draw from.
+        size: from the number of classes to N.
         classes: int64 (N,) of a single_label task, else None.
         seed: of the draw.
+
+    Returns:
+        int64 (size,), rising.
 
     Raises:
         UsageError: the size is out of its range.
     """
     from textssl.evaluators.classification import draw
 
-    if size is None or size == len(examples):
-        return examples
     least = 1 if classes is None else len(np.unique(classes))
-    if not least <= size < len(examples):
+    if not least <= size <= num_rows:
         raise UsageError(
-            f"train_limit must be from {least}, one for each class, to {len(examples)}, the number of training rows, "
+            f"train_limit must be from {least}, one for each class, to {num_rows}, the number of training rows, "
             f"got {size}"
         )
-    stand_in = np.zeros(len(examples), dtype=np.int64) if classes is None else classes
-    return examples.take(np.sort(draw(stand_in, size, seed)))
+    return np.sort(draw(np.zeros(num_rows, dtype=np.int64) if classes is None else classes, size, seed))
 
 
 @dataclass(frozen=True)
@@ -194,6 +205,25 @@ def shows_its_label(examples: Examples) -> bool:
         for label, text in zip(labels, examples.texts, strict=True)
     )
     return held > LABEL_IN_TEXT_SHARE * len(labels)
+
+
+def _in_proportion(wanted: int, sizes: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number as a sum over classes: in proportion to their sizes, at most so many of each, by largest remainder."""
+    exact = wanted * sizes / sizes.sum()
+    found: NDArray[np.int64] = np.minimum(exact.astype(np.int64), most)
+    while found.sum() < min(wanted, most.sum()):
+        lacking = np.where(found < most, exact - found, -np.inf)
+        found[int(lacking.argmax())] += 1
+    return found
+
+
+def _first_groups(rows: NDArray[np.int64], group: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+    """The first of some rows, which stand group by group: whole groups, until there are enough, but not the last."""
+    groups = group[rows]
+    end = wanted
+    while end < len(rows) and groups[end] == groups[end - 1]:
+        end += 1
+    return rows[:end] if end < len(rows) else rows[groups != groups[-1]]
 
 
 def _pair(examples: Examples, at: int) -> tuple[str, str]:

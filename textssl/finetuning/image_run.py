@@ -14,7 +14,7 @@ from typing import Any
 from textssl.finetuning.image_study import ImageStudy, LabelledSets
 from textssl.finetuning.options import FinetuneOptions
 from textssl.finetuning.results import RESULTS, FinetuneResult
-from textssl.finetuning.seeds import Making, train_seeds, weights_sha256
+from textssl.finetuning.seeds import Making, sizes_text, train_seeds, weights_sha256
 from textssl.image_features import ImageModel
 from textssl.run_folder import RunFolder
 from textssl.training.progress import Progress, SilentProgress
@@ -69,10 +69,12 @@ def finetune_images(
     with RunFolder.open(out, config, command, data=data) as run:
         if run.status()["state"] == "finished" and (out / RESULTS).exists():
             note(f"{out} is finished already; its result again:")
-            return FinetuneResult.load(out)
+            result = FinetuneResult.load(out)
+            for line in result.notes:
+                note(line)
+            return result
         study = ImageStudy(source, sets, options, make_progress=make_progress, note=note)
-        study.training_images(options.seed)  # refuses a limit that does not fit
-        notes = list(_notes_of(sets))
+        notes = [*_notes_of(study.learnt_from), *_notes_of_batches(study)]
         for line in [_summary_of(study), *notes]:
             note(line)
         making = Making(run, config, data, make_progress, note)
@@ -100,7 +102,7 @@ def split_images(
 
 def _summary_of(study: ImageStudy) -> str:
     names = study.labels.names
-    sizes = ", ".join(f"{number:,} {name}" for name, number in study.num_examples.items())
+    sizes = sizes_text(study.num_examples, study.options)
     shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", ..." if len(names) > MAX_NAMES_SHOWN else "")
     return f"{sizes} images; {len(names)} labels: {shown}"
 
@@ -118,6 +120,13 @@ def _notes_of(sets: LabelledSets) -> Iterator[str]:
         if shared:
             stand = "test image stands" if shared == 1 else "test images stand"
             yield f"{shared:,} {stand} in the training set too, pixel by pixel"
+
+
+def _notes_of_batches(study: ImageStudy) -> Iterator[str]:
+    left_out, batch = study.left_out
+    if left_out:
+        images, are = ("image makes", "is") if left_out == 1 else ("images make", "are")
+        yield f"{left_out:,} training {images} no full batch of {batch} and {are} left out, others in each epoch"
 
 
 def _data_of(images: ImageSet) -> dict[str, Any]:

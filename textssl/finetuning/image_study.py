@@ -1,7 +1,7 @@
 """What the seeds of a fine-tuning on images share, the training and scoring of one, and what it is held against.
 
-Beside the network always: the same network untrained, on the same images with the same options; logistic regression on
-the raw pixels; the largest class.
+Beside the network: the same network untrained, on the same images with the same options, unless it is left out;
+logistic regression on the raw pixels; the largest class.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from textssl.finetuning.metrics import decisions, scores_of
 from textssl.finetuning.objective import mean_loss, probabilities
 from textssl.finetuning.options import FinetuneOptions
 from textssl.finetuning.results import Method
-from textssl.finetuning.seeds import SeedResult, spread_of, spread_scores
+from textssl.finetuning.seeds import SeedResult, methods_of_networks, run_of_untrained, spread_scores
 from textssl.finetuning.study import optimisation_of
 from textssl.image_features import ImageModel, features_of, pixel_vectors, untrained
 from textssl.objectives.base import GradientParts
@@ -45,8 +45,6 @@ from textssl.training.progress import Progress
 from textssl.vision.labelled import LabelledImages, drawn
 from textssl.vision.view_plan import ViewSettings
 
-UNTRAINED = "untrained"
-"""Folder, inside that of a seed, with the run of the same network untrained."""
 PIXELS, MAJORITY = "raw pixels + logistic regression", "majority"
 LEARNING_RATE = 1e-3
 LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 400, 3, 100
@@ -82,6 +80,9 @@ class ImageStudy:
         options: how to train.
         make_progress: shows how the training of the untrained network goes.
         note: takes lines for people.
+
+    Raises:
+        UsageError: the limit of the training images is out of its range.
     """
 
     example = unit = "images"
@@ -98,6 +99,9 @@ class ImageStudy:
         self.source, self.sets, self.options = source, sets, options
         self.labels = Labels("single_label", sets.train.names)
         self.targets: dict[str, NDArray[Any]] = {name: each.targets for name, each in sets.named().items()}
+        self._rows = {seed: self._drawn(seed) for seed in options.seed_numbers()}
+        rows = np.unique(np.concatenate(list(self._rows.values())))
+        self.learnt_from = dataclasses.replace(sets, train=sets.train.take(rows))
         self._make_progress, self._note = make_progress, note
         self._untrained: list[SeedResult] = []
 
@@ -109,36 +113,27 @@ class ImageStudy:
     def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
         """Train the network, then the same network untrained; or go on; or take what is finished."""
         result = self._trained(self.source, seed, run, progress)
-        self._note("the same network untrained, on the same images:")
-        config, data = {**run.config(), "start": UNTRAINED}, run.data()
-        with RunFolder.open(run.path / UNTRAINED, config, ["textssl", "finetune"], data=data) as folder:
-            fresh = untrained(self.source, seed=seed)
-            self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
+        if self.options.has_untrained("images"):
+            self._note("the same network untrained, on the same images:")
+            with run_of_untrained(run) as folder:
+                fresh = untrained(self.source, seed=seed)
+                self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
         return result
 
     def training_images(self, seed: int) -> LabelledImages:
-        """What a seed learns from: all images, or those that it draws.
+        """What a seed learns from: all images, or those that it draws."""
+        return self.sets.train.take(self._rows[seed])
 
-        Raises:
-            UsageError: the limit is out of its range.
-        """
-        train, limit = self.sets.train, self.options.train_limit
-        if limit is None or limit == len(train):
-            return train
-        least = int(np.count_nonzero(train.counts))
-        if not least <= limit < len(train):
-            raise UsageError(
-                f"train_limit must be from {least}, one for each label, to {len(train)}, the number of training "
-                f"images, got {limit}"
-            )
-        return train.take(drawn(train.targets, limit, seed=seed))
+    @property
+    def left_out(self) -> tuple[int, int]:
+        """Images of an epoch that make no full batch, which the whole network learns from alone, and the batch."""
+        size = self.options.train_limit or len(self.sets.train)
+        batch = min(self.options.batch, size)
+        return (size % batch if self.options.method == "full" else 0), batch
 
     def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
         """The network and what it is held against, each fitted on the images of the same seeds."""
-        full = self.options.method == "full"
-        yield Method(f"{'fine-tuned' if full else 'probe of'} {self.source.name}", spread_of(found, scored_on))
-        beside = "the same network untrained"
-        yield Method(f"{beside}, fine-tuned" if full else f"probe of {beside}", spread_of(self._untrained, scored_on))
+        yield from methods_of_networks(self.source.name, self.options, found, self._untrained, scored_on)
         if not scored_on:
             return
         scored = self.sets.named()[scored_on]
@@ -153,6 +148,18 @@ class ImageStudy:
                 by_name[name].append(scores_of("single_label", scored.targets, decided))
         for name, scores in by_name.items():
             yield Method(name, spread_scores(scores))
+
+    def _drawn(self, seed: int) -> NDArray[np.int64]:
+        train, limit = self.sets.train, self.options.train_limit
+        if limit is None:
+            return np.arange(len(train), dtype=np.int64)
+        least = int(np.count_nonzero(train.counts))
+        if not least <= limit <= len(train):
+            raise UsageError(
+                f"train_limit must be from {least}, one for each label, to {len(train)}, the number of training "
+                f"images, got {limit}"
+            )
+        return drawn(train.targets, limit, seed=seed)
 
     def _trained(self, source: ImageModel, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
         train = self.training_images(seed)
@@ -207,7 +214,7 @@ class ImageStudy:
 
     def _objective(self, source: ImageModel, seed: int, train: LabelledImages) -> ImageTuning:
         options, encoder = self.options, source.encoder.config
-        batch = min(options.batch, len(train))
+        _, batch = self.left_out
         steps = len(train) // batch
         epochs = options.epochs or min(max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps)), MOST_EPOCHS)
         weights = class_weights(self.labels, train.targets) if options.class_weights == "balanced" else None

@@ -71,10 +71,9 @@ class Labels:
 
     def _unseen(self, examples: Examples, rows: Sequence[int], sets: Sequence[Sequence[str]]) -> DataError:
         given = next(name for name in sets[rows[0]] if name not in self.names)
-        known = ", ".join(self.names[:10]) + (", ..." if len(self.names) > 10 else "")
         return DataError(
             f"{places_text(examples, rows)} {'has a label' if len(rows) == 1 else 'have labels'} that the training set "
-            f"does not have, the first is {given!r}; it has {known}",
+            f"does not have, the first is {given!r}; it has {names_text(self.names)}",
             where=examples.source,
             hint=did_you_mean(given, self.names)
             or "Leave these rows out, or label such texts in the training set too.",
@@ -119,6 +118,11 @@ def labels_of(train: Examples, *, task: Task | Literal["auto"], name: str = "lab
             hint="Name the right column with --label; numbers are predicted with --task regression.",
         )
     return Labels(found, tuple(sorted(counts, key=_natural)))
+
+
+def names_text(names: Sequence[str]) -> str:
+    """The first ten names."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def names_in(label: Any, task: Task, separator: str | None) -> list[str]:

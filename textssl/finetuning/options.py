@@ -59,10 +59,15 @@ class FinetuneOptions(TrainerConfig):
     flip: float = option(0.0, "Of images: share mirrored while training; 0.5 where left and right are alike.",
                          minimum=0, maximum=1)  # fmt: skip
     dev_share: float = option(
-        0.1, "Share of the training rows kept back to stop early, where no dev set is given; 0 for none.",
+        0.1, "Share of the training rows kept back to stop early, classes in proportion, where no dev set is given.",
         minimum=0, maximum=0.5,
     )  # fmt: skip
     train_limit: int | None = option(None, "Learn from so many rows only, drawn by the seed.", minimum=1)
+    baselines: Literal["auto", "simple", "all"] = option(
+        "auto",
+        "Held against the model: all takes the same network untrained too, which is trained as long again; simple "
+        "leaves it out. auto: all of images, simple of texts.",
+    )
     seed: int = option(1, "Of every random number.", minimum=0)
     seeds: int = option(
         1, "Train so many times, with seeds from --seed on; scores get mean and spread. Budgets are of each.", minimum=1
@@ -82,6 +87,10 @@ class FinetuneOptions(TrainerConfig):
     def evaluation_interval(self) -> Interval | None:
         """The distance between evaluations, or None where it is not given in steps or time."""
         return None if self.evaluate_every == "auto" else super().evaluation_interval
+
+    def has_untrained(self, example: Literal["texts", "images"]) -> bool:
+        """Whether the same network untrained is trained beside."""
+        return self.baselines == "all" or (self.baselines == "auto" and example == "images")
 
     def chosen_evaluations(self, num_epochs: int, num_steps: int) -> str:
         """When to evaluate, as the trainer takes it."""

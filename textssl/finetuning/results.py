@@ -11,6 +11,7 @@ from typing import Any
 
 from textssl.disk import reading
 from textssl.errors import DataError
+from textssl.evaluators.base import CLASS_COLUMNS
 from textssl.finetuning.labels import Task
 from textssl.report import Table, write_report
 from textssl.run_folder import RunFolder
@@ -97,7 +98,8 @@ class FinetuneResult:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json and results.json."""
-        return {**dataclasses.asdict(self), "run": str(self.run)}
+        classes = [dict(zip(CLASS_COLUMNS, each, strict=True)) for each in self.classes]
+        return {**dataclasses.asdict(self), "run": str(self.run), "classes": classes}
 
     def save(self) -> None:
         """Write results.json into the run folder."""
@@ -123,7 +125,7 @@ class FinetuneResult:
                 "run": run,
                 "methods": methods,
                 "seeds": tuple(SeedRow(**each) for each in found["seeds"]),
-                "classes": tuple(map(tuple, found["classes"])),
+                "classes": tuple(tuple(each[name] for name in CLASS_COLUMNS) for each in found["classes"]),
                 "names": tuple(found["names"]),
                 "notes": tuple(found["notes"]),
             }

@@ -11,10 +11,10 @@ from typing import Any
 from textssl.errors import UsageError
 from textssl.finetuning.embedding import TextModel
 from textssl.finetuning.examples import Examples, contradictions, cut_off, overlaps, places_text, shows_its_label
-from textssl.finetuning.labels import Labels, labels_of
+from textssl.finetuning.labels import Labels, labels_of, names_text
 from textssl.finetuning.options import FinetuneOptions, checked_length
 from textssl.finetuning.results import RESULTS, FinetuneResult
-from textssl.finetuning.seeds import Making, train_seeds, weights_sha256
+from textssl.finetuning.seeds import Making, sizes_text, train_seeds, weights_sha256
 from textssl.finetuning.study import Sets, Study
 from textssl.run_folder import RunFolder
 from textssl.training.progress import Progress, SilentProgress
@@ -64,9 +64,9 @@ def finetune_run(
         ResourceError, DivergedError, Interrupted: as the trainer raises them.
     """
     length = checked_length(options.length, source.length)
-    sets = split(train, dev, test, options)
-    # Of all rows, so that a rare class may fall into the dev set; numbers are scaled by what is learnt from.
     labels = labels_of(train, task=options.task, name=label_name)
+    sets = split(train, dev, test, options, labels)
+    # Numbers are scaled by what is learnt from.
     if labels.task == "regression":
         labels = labels_of(sets.train, task="regression", name=label_name)
     if source.is_decoder:  # its last layer has no bias, which the mean of numbers would need
@@ -78,19 +78,27 @@ def finetune_run(
     with RunFolder.open(out, config, command, data=data) as run:
         if run.status()["state"] == "finished" and (out / RESULTS).exists():
             note(f"{out} is finished already; its result again:")
-            return FinetuneResult.load(out)
-        study = Study(source, sets, labels, options, length=length, vectors=vectors)
-        notes = [*_notes_of_sets(sets), *_notes_of_length(study)]
-        for line in [*_summary_of(study), *notes]:
+            result = FinetuneResult.load(out)
+            for line in result.notes:
+                note(line)
+            return result
+        study = Study(
+            source, sets, labels, options, length=length, vectors=vectors, make_progress=make_progress, note=note
+        )
+        notes = [*_notes_of_dev(study), *_notes_of_sets(study.learnt_from), *_notes_of_length(study)]
+        for line in [_summary_of(study), *notes]:
             note(line)
         making = Making(run, config, data, make_progress, note)
         return train_seeds(study, making, notes=notes, pages=pages)
 
 
-def split(train: Examples, dev: Examples | None, test: Examples | None, options: FinetuneOptions) -> Sets:
+def split(
+    train: Examples, dev: Examples | None, test: Examples | None, options: FinetuneOptions, labels: Labels
+) -> Sets:
     """The sets of a run; a dev set is cut off where none is given and the options ask for one."""
     if dev is None and options.dev_share > 0:
-        train, dev = cut_off(train, share=options.dev_share, seed=options.seed)
+        classes = labels.encode(train) if labels.task == "single_label" else None
+        train, dev = cut_off(train, share=options.dev_share, seed=options.seed, classes=classes)
     return Sets(train, dev, test)
 
 
@@ -104,12 +112,25 @@ def _check_without_bias(labels: Labels) -> None:
         )
 
 
-def _summary_of(study: Study) -> Iterator[str]:
+def _summary_of(study: Study) -> str:
     labels = study.labels
-    sizes = ", ".join(f"{len(each):,} {name}" for name, each in study.sets.named().items())
-    shown = ", ".join(labels.names[:10]) + (", ..." if len(labels.names) > 10 else "")
+    sizes = sizes_text(study.num_examples, study.options)
     what = {"single_label": "classes", "multi_label": "labels, any number of them", "regression": "number"}[labels.task]
-    yield f"{sizes} texts; {labels.num_outputs} {what}: {shown}"
+    return f"{sizes} texts; {labels.num_outputs} {what}: {names_text(labels.names)}"
+
+
+def _notes_of_dev(study: Study) -> Iterator[str]:
+    """The classes that nothing in the dev set stands for, so that the best state is chosen without them."""
+    if study.labels.task != "single_label" or "dev" not in study.targets:
+        return
+    present = set(study.targets["dev"].tolist())
+    missing = [name for number, name in enumerate(study.labels.names) if number not in present]
+    if missing:
+        have = "has" if len(missing) == 1 else "have"
+        yield (
+            f"{len(missing):,} of {study.labels.num_outputs:,} classes {have} no row in the dev set, by which the best "
+            f"state is chosen: {names_text(missing)}"
+        )
 
 
 def _notes_of_sets(sets: Sets) -> Iterator[str]:

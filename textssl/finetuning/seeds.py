@@ -2,6 +2,7 @@
 
 runs/stars/          config.toml data.json STATUS model/ results.json confusion.png learning.png report.html
 runs/stars/seed-2/   a run of its own for each seed, where there are several; else runs/stars is that run
+.../untrained/       inside a seed's run: the same network untrained, trained on the same examples
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from textssl.run_folder import RunFolder, State
 from textssl.storage import commit_folder
 from textssl.training.notes import TrainSummary
 from textssl.training.progress import Progress
+
+UNTRAINED = "untrained"
+"""Folder, inside that of a seed, with the run of the same network untrained."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,37 @@ def train_seeds(study: SeedStudy, making: Making, *, notes: Sequence[str], pages
     if several:
         run.set_status("finished", summary={"seeds": study.options.seeds, "best_seed": result.best_seed})
     return result
+
+
+def sizes_text(num_examples: Mapping[str, int], options: FinetuneOptions) -> str:
+    """How much is learnt from and scored: "100 of 900 train (drawn by each seed), 100 dev, 50 test"."""
+    sizes = {name: f"{number:,} {name}" for name, number in num_examples.items()}
+    if options.train_limit is not None:
+        each = " (drawn by each seed)" if options.seeds > 1 else ""
+        sizes["train"] = f"{options.train_limit:,} of {sizes['train']}{each}"
+    return ", ".join(sizes.values())
+
+
+@contextmanager
+def run_of_untrained(run: RunFolder) -> Iterator[RunFolder]:
+    """The folder, inside that of a seed, in which the same network is trained that nothing was learnt with before."""
+    config = {**run.config(), "start": UNTRAINED}
+    with RunFolder.open(run.path / UNTRAINED, config, ["textssl", "finetune"], data=run.data()) as folder:
+        yield folder
+
+
+def methods_of_networks(
+    name: str,
+    options: FinetuneOptions,
+    found: Sequence[SeedResult],
+    untrained: Sequence[SeedResult],
+    scored_on: str,
+) -> Iterator[Method]:
+    """The scores of a network, and those of the same one untrained where that was trained beside."""
+    full, beside = options.method == "full", "the same network untrained"
+    yield Method(f"fine-tuned {name}" if full else f"probe of {name}", spread_of(found, scored_on))
+    if untrained:
+        yield Method(f"{beside}, fine-tuned" if full else f"probe of {beside}", spread_of(untrained, scored_on))
 
 
 def spread_of(found: Sequence[SeedResult], scored_on: str) -> dict[str, Score]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from textssl.finetuning.baselines import baselines
 from textssl.finetuning.classifier import Classifier, last_layer, new_classifier, open_classifier, save_classifier
-from textssl.finetuning.embedding import TextModel
+from textssl.finetuning.embedding import TextModel, untrained
 from textssl.finetuning.encoding import BatchPlan, EncodedTexts
-from textssl.finetuning.examples import Examples, limited
+from textssl.finetuning.examples import Examples, drawn
 from textssl.finetuning.labels import Labels, class_weights
 from textssl.finetuning.metrics import PRIMARY, decisions, scores_of
 from textssl.finetuning.objective import (
@@ -29,7 +30,7 @@ from textssl.finetuning.objective import (
 )
 from textssl.finetuning.options import CLIP_NORM, WARMUP, FinetuneOptions
 from textssl.finetuning.results import Method
-from textssl.finetuning.seeds import SeedResult, spread_of, spread_scores
+from textssl.finetuning.seeds import SeedResult, methods_of_networks, run_of_untrained, spread_scores
 from textssl.objectives.base import GradientParts, Optimisation
 from textssl.run_folder import RunFolder
 from textssl.training.notes import TrainSummary, Watched
@@ -60,6 +61,8 @@ class Sets:
 class Study:
     """All that the seeds of a run share: model, labels, encoded sets.
 
+    Of the training rows only those are encoded that some seed learns from.
+
     Args:
         source: the pre-trained model.
         sets: the labelled texts.
@@ -67,6 +70,11 @@ class Study:
         options: how to train.
         length: most tokens of a text.
         vectors: word vectors for a baseline, or None.
+        make_progress: shows how the training of the untrained network goes.
+        note: takes lines for people.
+
+    Raises:
+        UsageError: the limit of the training rows is out of its range.
     """
 
     example, unit = "texts", "tokens"
@@ -79,7 +87,9 @@ class Study:
         options: FinetuneOptions,
         *,
         length: int,
-        vectors: WordVectors | None = None,
+        vectors: WordVectors | None,
+        make_progress: Callable[[], Progress],
+        note: Callable[[str], None],
     ) -> None:
         self.source = source
         self.vectors = vectors
@@ -88,7 +98,12 @@ class Study:
         self.options = options
         self.length = length
         self.targets = {name: labels.encode(examples) for name, examples in sets.named().items()}
-        self.encoded = {name: self._encode(examples) for name, examples in sets.named().items()}
+        self._rows = {seed: self._drawn(seed) for seed in options.seed_numbers()}
+        rows = np.unique(np.concatenate(list(self._rows.values())))
+        self.learnt_from = dataclasses.replace(sets, train=sets.train.take(rows))
+        self.encoded = {name: self._encode(examples) for name, examples in self.learnt_from.named().items()}
+        self._make_progress, self._note = make_progress, note
+        self._untrained: list[SeedResult] = []
         self._features: dict[str, Tensor] = {}
 
     @property
@@ -97,13 +112,22 @@ class Study:
         return {name: len(each) for name, each in self.sets.named().items()}
 
     def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
-        """Train, or go on, or take the classifier that is finished; then score it."""
+        """Train the model, then the same network untrained where asked for; or go on; or take what is finished."""
+        result = self._trained(self.source, seed, run, progress)
+        if self.options.has_untrained("texts"):
+            self._note("the same network untrained, on the same texts:")
+            with run_of_untrained(run) as folder:
+                fresh = untrained(self.source, seed=seed)
+                self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
+        return result
+
+    def _trained(self, source: TextModel, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
         train, encoded, targets = self.training_rows(seed)
         finished = run.status()["state"] == "finished"
         if finished:
             summary = TrainSummary.from_json(run.status()["summary"])
         else:
-            summary = self._fit(seed, encoded, targets, run, progress)
+            summary = self._fit(source, seed, encoded, targets, run, progress)
         model, labels = open_classifier(run.model)
         model.model.to(self.options.device)
         found = {name: self._predicted(model, labels, name) for name in ("dev", "test") if name in self.encoded}
@@ -113,18 +137,17 @@ class Study:
 
     def training_rows(self, seed: int) -> tuple[Examples, EncodedTexts, NDArray[Any]]:
         """What a seed learns from: all rows, or those that it draws."""
-        train, limit = self.sets.train, self.options.train_limit
-        if limit is None or limit == len(train):
-            return train, self.encoded["train"], self.targets["train"]
-        classes = self.targets["train"] if self.labels.task == "single_label" else None
-        drawn = limited(train, size=limit, classes=classes, seed=seed)
-        return drawn, self._encode(drawn), self.labels.encode(drawn)
+        rows = self._rows[seed]
+        train, targets = self.sets.train.take(rows), self.targets["train"][rows]
+        # The very object, by which the vectors of a frozen model are found again.
+        is_all = len(rows) == len(self.encoded["train"])
+        return train, self.encoded["train"] if is_all else self._encode(train), targets
 
     def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
         """The model and the baselines, each fitted on the rows of the same seeds."""
-        what = "fine-tuned" if self.options.method == "full" else "probe of"
         path = self.source.path
-        yield Method(f"{what} {path.parent.name if path.name == 'model' else path.name}", spread_of(found, scored_on))
+        name = path.parent.name if path.name == "model" else path.name
+        yield from methods_of_networks(name, self.options, found, self._untrained, scored_on)
         if not scored_on:
             return
         scored, targets = self.sets.named()[scored_on], self.targets[scored_on]
@@ -137,11 +160,24 @@ class Study:
         for name, scores in by_name.items():
             yield Method(name, spread_scores(scores))
 
+    def _drawn(self, seed: int) -> NDArray[np.int64]:
+        num_rows, limit = len(self.sets.train), self.options.train_limit
+        if limit is None:
+            return np.arange(num_rows, dtype=np.int64)
+        classes = self.targets["train"] if self.labels.task == "single_label" else None
+        return drawn(num_rows, size=limit, classes=classes, seed=seed)
+
     def _encode(self, examples: Examples) -> EncodedTexts:
         return self.source.encode(examples.texts, examples.pairs, length=self.length)
 
     def _fit(
-        self, seed: int, encoded: EncodedTexts, targets: NDArray[Any], run: RunFolder, progress: Progress
+        self,
+        source: TextModel,
+        seed: int,
+        encoded: EncodedTexts,
+        targets: NDArray[Any],
+        run: RunFolder,
+        progress: Progress,
     ) -> TrainSummary:
         from textssl.training.gradient_task import GradientTask
         from textssl.training.trainer import Insight, Trainer
@@ -151,9 +187,9 @@ class Study:
         texts = LabelledTexts(encoded, targets, labels, pad_id=pad_id, class_weights=weights)
         num_epochs = options.chosen_epochs(len(texts))
         plan = BatchPlan(encoded.lengths, batch_size=options.batch, num_epochs=num_epochs, seed=seed)
-        model = new_classifier(self.source, labels, pooling=options.pooling, dropout=options.dropout, seed=seed)
+        model = new_classifier(source, labels, pooling=options.pooling, dropout=options.dropout, seed=seed)
         model.to(options.device)
-        objective = self._objective(model, texts, plan)
+        objective = self._objective(source, model, texts, plan)
         parts = GradientParts(objective, model, optimisation_of(options))
         task: GradientTask[Any, Any] = GradientTask(parts, device=options.device, seed=seed, note=progress.message)
         trainer = Trainer(
@@ -164,9 +200,9 @@ class Study:
                 evaluate_every=options.chosen_evaluations(num_epochs, plan.num_steps),
                 patience=options.patience if self.sets.dev is not None else None,
             ),
-            evaluate=self._evaluation(model),
+            evaluate=self._evaluation(source, model),
             progress=progress,
-            export=partial(save_classifier, run.model, model, self.source, labels),
+            export=partial(save_classifier, run.model, model, source, labels),
             watched=Watched(PRIMARY[labels.task], "higher"),
             insight=Insight(task.utilisation, task.diagnosis),
         )
@@ -175,16 +211,20 @@ class Study:
         finally:
             task.close()
 
-    def _objective(self, model: Classifier, texts: LabelledTexts, plan: BatchPlan) -> FineTuning:
+    def _objective(self, source: TextModel, model: Classifier, texts: LabelledTexts, plan: BatchPlan) -> FineTuning:
         if self.options.method == "full":
             return FineTuning(texts, plan)
         model.requires_grad_(False)
         last_layer(model).requires_grad_(True)
-        return HeadTuning(texts, plan, features_ND=self._frozen(model, texts.encoded))
+        return HeadTuning(texts, plan, features_ND=self._frozen(source, model, texts.encoded))
 
-    def _frozen(self, model: Classifier, encoded: EncodedTexts) -> Tensor:
-        """What the last layer of a frozen model sees of texts; no seed changes it, so shared sets are passed once."""
-        name = next((name for name, own in self.encoded.items() if own is encoded), None)
+    def _frozen(self, source: TextModel, model: Classifier, encoded: EncodedTexts) -> Tensor:
+        """What the last layer of a frozen model sees of texts.
+
+        No seed changes it, so shared sets are passed once; each seed has an untrained network of its own, though.
+        """
+        shared = self.encoded if source is self.source else {}
+        name = next((name for name, own in shared.items() if own is encoded), None)
         if name in self._features:
             return self._features[name]
         found = outputs(model, encoded, pad_id=self.source.pad_id, device=self.options.device, what="features")
@@ -192,14 +232,14 @@ class Study:
             self._features[name] = found
         return found
 
-    def _evaluation(self, model: Classifier) -> Callable[[], dict[str, float]] | None:
+    def _evaluation(self, source: TextModel, model: Classifier) -> Callable[[], dict[str, float]] | None:
         """Scores the dev set; of a frozen model its vectors are computed once. None without a dev set."""
         if self.sets.dev is None:
             return None
         encoded, pad_id, device = self.encoded["dev"], self.source.pad_id, self.options.device
         if self.options.method == "full":
             return lambda: self._dev_scores(outputs(model, encoded, pad_id=pad_id, device=device))
-        features_ND = self._frozen(model, encoded).to(device)
+        features_ND = self._frozen(source, model, encoded).to(device)
         return lambda: self._dev_scores(last_layer(model)(features_ND).detach().cpu())
 
     def _dev_scores(self, logits: Tensor) -> dict[str, float]:
