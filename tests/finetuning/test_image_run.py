@@ -58,6 +58,20 @@ def test_the_untrained_network_is_left_out_where_simple_baselines_are_asked_for(
     assert not (tmp_path / "run" / "untrained").exists()
 
 
+def test_fine_tuning_starts_at_the_probe_and_leaves_the_statistics_of_the_norms(source, tmp_path):
+    test, hardly = images(40, seed=1), {"epochs": 4, "learning_rate": 1e-9}
+    tuned(source, tmp_path / "probe", method="probe", baselines="simple")
+    tuned(source, tmp_path / "run", **hardly)
+    probe, run = (open_image_classifier(tmp_path / name) for name in ("probe", "run"))
+    np.testing.assert_allclose(run.probabilities(test), probe.probabilities(test), atol=1e-5)
+    before, after = source.encoder.state_dict(), run.model.encoder.state_dict()
+    statistics = [name for name in before if "running" in name]
+    assert statistics
+    assert all(before[name].equal(after[name]) for name in statistics)
+    anew = open_image_classifier(tmp_path / "run" / "untrained").model.encoder.state_dict()
+    assert not any(before[name].equal(anew[name]) for name in statistics)
+
+
 def test_saved_classifier_says_what_the_scores_say_and_serves_as_a_network(source, tmp_path):
     test = images(40, seed=1)
     result = tuned(source, tmp_path / "run", test=test)

@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.models.norm_processes import batch, outcome
 from textssl.errors import UsageError
-from textssl.models.base_norm import BatchNorm1d, BatchNorm2d, split_batches
+from textssl.models.base_norm import BatchNorm1d, BatchNorm2d, freeze_statistics, split_batches
 
 ROOT = Path(__file__).parents[2]
 SHAPES = {BatchNorm1d: (6, 3), BatchNorm2d: (6, 3, 4, 5)}
@@ -83,6 +83,19 @@ def test_groups_are_normalised_each_by_itself(kind):
         torch.testing.assert_close(getattr(norm, name), averaged)
     assert norm.num_batches_tracked == 1
     torch.testing.assert_close(norm.eval()(values[:1]), norm(values)[:1])
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_frozen_statistics_are_used_while_training_and_stay(kind):
+    norm, values = kind(3).double(), numbers(*SHAPES[kind])
+    norm(values)
+    kept = {name: part.clone() for name, part in norm.state_dict().items()}
+    freeze_statistics(nn.Sequential(norm))
+    made = norm.train()(2 * values)
+    assert all(torch.equal(part, kept[name]) for name, part in norm.state_dict().items())
+    assert torch.equal(made, norm.eval()(2 * values))
+    made.sum().backward()
+    assert norm.weight.grad is not None
 
 
 def test_gradients_through_groups_pass_the_numeric_check():

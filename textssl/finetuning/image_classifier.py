@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from textssl import storage
 from textssl.errors import DataError
+from textssl.evaluators.base_probe import Probe
 from textssl.image_features import ImageModel, features_of, open_image_model
 from textssl.models.base_image_folder import load_state, write_image_model
 from textssl.models.base_images import initialise_network
@@ -84,6 +85,15 @@ def new_image_classifier(
     """A classifier that starts from a copy of a network; the last layer's first weights come from the seed."""
     model = ImageClassifier(copy.deepcopy(source.encoder), num_labels, dropout=dropout)
     initialise_network(model.classifier, seed=seed, prefix="classifier.")
+    return model
+
+
+def classifier_of_probe(source: ImageModel, probe: Probe, *, dropout: float = 0.0) -> ImageClassifier:
+    """A classifier that starts from a copy of a network with a probe of its features as last layer."""
+    model = ImageClassifier(copy.deepcopy(source.encoder), len(probe.bias_C), dropout=dropout)
+    with torch.no_grad():
+        model.classifier.weight.copy_(torch.from_numpy(probe.weight_CF))
+        model.classifier.bias.copy_(torch.from_numpy(probe.bias_C))
     return model
 
 

@@ -23,6 +23,7 @@ from textssl.evaluators.base_probe import Probe, chosen_probe, fitted_probe
 from textssl.evaluators.classification import majority
 from textssl.finetuning.image_classifier import (
     ImageClassifier,
+    classifier_of_probe,
     logits_of,
     new_image_classifier,
     open_image_classifier,
@@ -37,6 +38,7 @@ from textssl.finetuning.results import Method
 from textssl.finetuning.seeds import SeedResult, methods_of_networks, run_of_untrained, spread_scores
 from textssl.finetuning.study import optimisation_of
 from textssl.image_features import ImageModel, features_of, pixel_vectors, untrained
+from textssl.models.base_norm import freeze_statistics
 from textssl.objectives.base import GradientParts
 from textssl.objectives.base_image_objective import ImageOrder
 from textssl.run_folder import RunFolder
@@ -186,7 +188,7 @@ class ImageStudy:
         from textssl.training.trainer import Insight, Trainer
 
         options = self.options
-        model = new_image_classifier(source, len(self.labels.names), dropout=options.dropout, seed=seed)
+        model = self._first_classifier(source, seed, train)
         objective = self._objective(source, seed, train)
         rate = dataclasses.replace(options, learning_rate=options.learning_rate or LEARNING_RATE)
         parts = GradientParts(objective, model.to(options.device), optimisation_of(rate))
@@ -211,6 +213,20 @@ class ImageStudy:
             return trainer.run()
         finally:
             task.close()
+
+    def _first_classifier(self, source: ImageModel, seed: int, train: LabelledImages) -> ImageClassifier:
+        """What training begins with: a pre-trained network with the probe of its features, an untrained one anew.
+
+        A last layer of random numbers would first of all spoil what the network knows; and a norm's statistics of small
+        batches are worse than those of all images that it was trained on.
+        """
+        dropout = self.options.dropout
+        if source is not self.source:
+            return new_image_classifier(source, len(self.labels.names), dropout=dropout, seed=seed)
+        probe, _ = self._probe_of_features(source, train)
+        model = classifier_of_probe(source, probe, dropout=dropout)
+        freeze_statistics(model.encoder)
+        return model
 
     def _objective(self, source: ImageModel, seed: int, train: LabelledImages) -> ImageTuning:
         options, encoder = self.options, source.encoder.config
@@ -239,18 +255,18 @@ class ImageStudy:
 
     def _fit_probe(self, source: ImageModel, train: LabelledImages, run: RunFolder) -> TrainSummary:
         """Solve for the last layer on the features of the frozen network; there are no steps to go on from."""
-        started, device = time.monotonic(), self.options.device
-        probe, loss_nats = self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
-        model = new_image_classifier(source, len(self.labels.names))
-        with torch.no_grad():
-            model.classifier.weight.copy_(torch.from_numpy(probe.weight_CF))
-            model.classifier.bias.copy_(torch.from_numpy(probe.bias_C))
-        save_image_classifier(run.model, model, source, self.labels.names)
+        started = time.monotonic()
+        probe, loss_nats = self._probe_of_features(source, train)
+        save_image_classifier(run.model, classifier_of_probe(source, probe), source, self.labels.names)
         scores = {} if probe.accuracy is None else {"accuracy": probe.accuracy}
         elapsed_s = time.monotonic() - started
         summary = TrainSummary(0, 0.0, "images", 0, elapsed_s, (), loss_nats, "epochs", scores)
         run.set_status("finished", summary=asdict(summary))
         return summary
+
+    def _probe_of_features(self, source: ImageModel, train: LabelledImages) -> tuple[Probe, float]:
+        device = self.options.device
+        return self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
 
     def _probe(
         self, train: LabelledImages, vectors: Callable[[LabelledImages], NDArray[np.float32]]

@@ -53,7 +53,7 @@ class FinetuneOptions(TrainerConfig):
     )
     length: int | None = option(None, "Most tokens of a text; by default the model's length.", minimum=3)
     crop_min: float = option(
-        0.6, "Of images: smallest share that is cut out and enlarged while training; 1 for whole images.",
+        0.8, "Of images: smallest share that is cut out and enlarged while training; 1 for whole images.",
         above=0, maximum=1,
     )  # fmt: skip
     flip: float = option(0.0, "Of images: share mirrored while training; 0.5 where left and right are alike.",

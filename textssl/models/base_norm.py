@@ -24,7 +24,7 @@ from textssl.errors import UsageError
 class BatchNorm1d(nn.BatchNorm1d):  # type: ignore[misc]  # torch is not followed by mypy here
     """Normalises (B, C) by channel; see the module. Arguments as torch's."""
 
-    groups = 1
+    groups, is_frozen = 1, False
 
     def forward(self, rows_BC: Tensor) -> Tensor:
         """(B, C) to (B, C)."""
@@ -34,7 +34,7 @@ class BatchNorm1d(nn.BatchNorm1d):  # type: ignore[misc]  # torch is not followe
 class BatchNorm2d(nn.BatchNorm2d):  # type: ignore[misc]  # torch is not followed by mypy here
     """Normalises (B, C, H, W) by channel; see the module. Arguments as torch's."""
 
-    groups = 1
+    groups, is_frozen = 1, False
 
     def forward(self, maps_BCHW: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, H, W)."""
@@ -61,8 +61,19 @@ def split_batches(model: nn.Module, groups: int) -> None:
             module.groups = groups
 
 
+def freeze_statistics(model: nn.Module) -> None:
+    """Let every norm of a model normalise by its running statistics while training, too, and leave them as they are.
+
+    Args:
+        model: its norms are changed; those of another class than the two of this file are not.
+    """
+    for module in model.modules():
+        if isinstance(module, BatchNorm1d | BatchNorm2d):
+            module.is_frozen = True
+
+
 def _normalised(norm: BatchNorm1d | BatchNorm2d, values: Tensor) -> Tensor:
-    if not norm.training:
+    if norm.is_frozen or not norm.training:
         return F.batch_norm(values, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
     norm.num_batches_tracked.add_(1)
     if norm.groups > 1:
