@@ -109,7 +109,7 @@ def measured(name: str, seed: int, work: Work) -> dict[str, float]:
         objective, options = VARIANTS.get(name, (method, {}))
         numbers = _by_textssl(objective, work.train_images, target, seed, work, options)
         model = target
-    return {**numbers, **_scores(model, work), **_fine_tuned(model, target, seed, work)}
+    return {**numbers, **_scores(model, work), **_fine_tuned(name, model, target, seed, work)}
 
 
 def _by_textssl(
@@ -186,9 +186,9 @@ def _scores(model: Path, work: Work) -> dict[str, float]:
     }
 
 
-def _fine_tuned(model: Path, target: Path, seed: int, work: Work) -> dict[str, float]:
-    """Test accuracy of the whole network learnt from few labels, the same images for all contestants of a seed."""
-    found = {}
+def _fine_tuned(name: str, model: Path, target: Path, seed: int, work: Work) -> dict[str, float]:
+    """Test accuracy, learnt from few labels, the same images for all of a seed; untrained everything is learnt anew."""
+    row, found = int(name == UNTRAINED), {}
     for count in work.few:
         few = work.folder / f"few-{count}-{seed}.npz"
         if not few.exists():
@@ -196,5 +196,5 @@ def _fine_tuned(model: Path, target: Path, seed: int, work: Work) -> dict[str, f
         out = target.with_name(f"{target.name}-{count}")
         work.textssl("finetune", model, few, "--json", out=out, test=work.test_images, seed=seed, device="cpu")
         result = json.loads((out / "results.json").read_text(encoding="utf-8"))
-        found[f"finetuned_{count}"] = float(result["methods"][0]["scores"]["accuracy"]["mean"])
+        found[f"finetuned_{count}"] = float(result["methods"][row]["scores"]["accuracy"]["mean"])
     return found

@@ -49,7 +49,7 @@ from textssl.vision.view_plan import ViewSettings
 
 PIXELS, MAJORITY = "raw pixels + logistic regression", "majority"
 LEARNING_RATE = 1e-3
-LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 400, 3, 100
+LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1000, 3, 100
 """Few images are repeated: an epoch of a small network costs little."""
 
 
