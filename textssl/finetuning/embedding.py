@@ -19,6 +19,8 @@ from textssl.neighbours import unit_rows
 from textssl.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from textssl.text.tokenizer import Tokenizer
     from textssl.word_vectors import WordVectors
 
@@ -215,10 +217,18 @@ def without_words_text(number: int, num_texts: int) -> str:
     return f"{number:,} of {num_texts:,} texts {hold} no known word: {vectors} zeros"
 
 
+def rectangle(encoded: EncodedTexts, rows: NDArray[np.int64], pad_id: int) -> tuple[Tensor, Tensor | None]:
+    """Some texts as ids (B, T), and 0 at texts and -1 at padding (B, T) or None where there is no padding; int32."""
+    import torch
+
+    ids, real = encoded.padded(rows, pad_id)
+    documents = None if real.all() else torch.from_numpy(np.where(real, np.int32(0), np.int32(-1)))
+    return torch.from_numpy(ids), documents
+
+
 def _hidden_means(source: TextModel, encoded: EncodedTexts, pooling: Pooling, device: str) -> NDArray[np.float32]:
     import torch
 
-    from textssl.finetuning.objective import rectangle
     from textssl.models.heads import last_positions, pooled
 
     body = source.model.to(device).eval().model

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textssl.finetuning.classifier import Classifier, features, last_layer
+from textssl.finetuning.embedding import rectangle
 from textssl.finetuning.encoding import BatchPlan, EncodedTexts, batches_by_length
 from textssl.finetuning.labels import Labels
 from textssl.losses.core import Kind, LossTensor, fenchel_young
@@ -252,13 +253,6 @@ def mean_loss(labels: Labels, probabilities: NDArray[np.float32], targets: NDArr
         return float(-np.log(np.maximum(sure, np.finfo(np.float32).tiny)).sum(axis=1).mean())
     error = (probabilities[:, 0] - targets) / labels.deviation
     return float(0.5 * np.square(error).mean())
-
-
-def rectangle(encoded: EncodedTexts, rows: NDArray[np.int64], pad_id: int) -> tuple[Tensor, Tensor | None]:
-    """Some texts as ids (B, T), and 0 at texts and -1 at padding (B, T) or None where there is no padding; int32."""
-    ids, real = encoded.padded(rows, pad_id)
-    documents = None if real.all() else torch.from_numpy(np.where(real, np.int32(0), np.int32(-1)))
-    return torch.from_numpy(ids), documents
 
 
 def _slice(rows: NDArray[np.int64], part: int, num_parts: int) -> NDArray[np.int64]:
