@@ -140,7 +140,7 @@ def test_run_folder_opens_its_model(tmp_path: Path) -> None:
 
 def test_run_without_vectors_says_so(tmp_path: Path) -> None:
     (tmp_path / "STATUS").write_text("{}")
-    with pytest.raises(DataError, match="the run has no vectors yet\nRun its train command again to finish it"):
+    with pytest.raises(DataError, match="the run has no model yet\nRun its command again to finish it"):
         Embeddings.load(tmp_path)
 
 

@@ -79,9 +79,9 @@ def vector_folder(path: Path) -> Path:
             return folder
     if (path / "STATUS").exists():
         raise DataError(
-            "the run has no vectors yet",
+            "the run has no model yet",
             where=str(path),
-            hint="Run its train command again to finish it; the command stands in command.txt.",
+            hint="Run its command again to finish it; the command stands in command.txt.",
         )
     raise DataError(
         f"is no run and no vector folder: it holds no {MODEL_FILE} with a {TOKENIZER_FILE}",

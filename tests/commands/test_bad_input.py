@@ -195,7 +195,7 @@ def test_run_without_vectors_says_how_to_get_them(run, finished_run):
     shutil.rmtree(finished_run / "model")
     done = run("query", finished_run, "paris")
     assert done.code == DATA
-    assert "the run has no vectors yet" in done.err
+    assert "the run has no model yet" in done.err
     assert "train command again" in done.err
 
 

@@ -42,7 +42,7 @@ def test_command_to_type_next_reads_the_corpus_as_check_did(run, tmp_path):
     done = run("check", "a table.csv", "--text-field", "body", "--encoding", "latin-1", "--limit", "8")
     words = "train skipgram 'a table.csv' --text-field body --encoding latin-1 --limit 8 --out 'runs/a table'"
     assert done.out.splitlines()[-1] == f"next: textssl {words}"
-    assert run(*shlex.split(words), "--dim", "4", "--threads", "1").code == 0
+    assert run(*shlex.split(words), "--dim", "4", "--threads", "1", "--subsample", "0").code == 0
 
 
 def test_check_of_rare_words_advises_a_lower_min_count(run, tmp_path):

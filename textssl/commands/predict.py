@@ -216,7 +216,7 @@ def show(result: Predictions | ImagePredictions, console: Console) -> None:
         note(f"{result.num_faulty:,} faulty {'row is' if result.num_faulty == 1 else 'rows are'} left out")
     if result.num_truncated:
         were = "text was" if result.num_truncated == 1 else "texts were"
-        console.print(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
+        note(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
     if result.out is not None:
         console.print(f"{len(result.predictions):,} predictions: {printable(str(result.out))}")
         return
