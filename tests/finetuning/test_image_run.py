@@ -59,9 +59,9 @@ def test_the_untrained_network_is_left_out_where_simple_baselines_are_asked_for(
 
 
 def test_fine_tuning_starts_at_the_probe_and_leaves_the_statistics_of_the_norms(source, tmp_path):
-    test, hardly = images(40, seed=1), {"epochs": 4, "learning_rate": 1e-9}
-    tuned(source, tmp_path / "probe", method="probe", baselines="simple")
-    tuned(source, tmp_path / "run", **hardly)
+    test, all_learn = images(40, seed=1), {"dev_share": 0.0}
+    tuned(source, tmp_path / "probe", method="probe", baselines="simple", **all_learn)
+    tuned(source, tmp_path / "run", epochs=4, learning_rate=1e-9, **all_learn)
     probe, run = (open_image_classifier(tmp_path / name) for name in ("probe", "run"))
     np.testing.assert_allclose(run.probabilities(test), probe.probabilities(test), atol=1e-5)
     before, after = source.encoder.state_dict(), run.model.encoder.state_dict()

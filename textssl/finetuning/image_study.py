@@ -48,7 +48,7 @@ from textssl.vision.labelled import LabelledImages, drawn
 from textssl.vision.view_plan import ViewSettings
 
 PIXELS, MAJORITY = "raw pixels + logistic regression", "majority"
-LEARNING_RATE = 1e-3
+RATE_OF_UNTRAINED = 1e-3
 LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1000, 3, 100
 """Few images are repeated: an epoch of a small network costs little."""
 
@@ -190,7 +190,8 @@ class ImageStudy:
         options = self.options
         model = self._first_classifier(source, seed, train)
         objective = self._objective(source, seed, train)
-        rate = dataclasses.replace(options, learning_rate=options.learning_rate or LEARNING_RATE)
+        usual = options.chosen_learning_rate() if source is self.source else RATE_OF_UNTRAINED
+        rate = dataclasses.replace(options, learning_rate=options.learning_rate or usual)
         parts = GradientParts(objective, model.to(options.device), optimisation_of(rate))
         task: GradientTask[Any, Any] = GradientTask(parts, device=options.device, seed=seed, note=progress.message)
         with told_when_compiling(progress.message, "train"):
@@ -217,13 +218,15 @@ class ImageStudy:
     def _first_classifier(self, source: ImageModel, seed: int, train: LabelledImages) -> ImageClassifier:
         """What training begins with: a pre-trained network with the probe of its features, an untrained one anew.
 
-        A last layer of random numbers would first of all spoil what the network knows; and a norm's statistics of small
-        batches are worse than those of all images that it was trained on.
+        A last layer of random numbers would first of all spoil what the network knows, and so does one that is too sure
+        of itself: the probe has the usual penalty, not a chosen one. Statistics of small batches are worse than
+        those of all images that the norms were trained on.
         """
-        dropout = self.options.dropout
+        dropout, num_labels = self.options.dropout, len(self.labels.names)
         if source is not self.source:
-            return new_image_classifier(source, len(self.labels.names), dropout=dropout, seed=seed)
-        probe, _ = self._probe_of_features(source, train)
+            return new_image_classifier(source, num_labels, dropout=dropout, seed=seed)
+        features = features_of(source, train.images, train.places, device=self.options.device)
+        probe = fitted_probe(features, train.targets, num_labels, device=self.options.device)
         model = classifier_of_probe(source, probe, dropout=dropout)
         freeze_statistics(model.encoder)
         return model
@@ -256,17 +259,14 @@ class ImageStudy:
     def _fit_probe(self, source: ImageModel, train: LabelledImages, run: RunFolder) -> TrainSummary:
         """Solve for the last layer on the features of the frozen network; there are no steps to go on from."""
         started = time.monotonic()
-        probe, loss_nats = self._probe_of_features(source, train)
+        device = self.options.device
+        probe, loss_nats = self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
         save_image_classifier(run.model, classifier_of_probe(source, probe), source, self.labels.names)
         scores = {} if probe.accuracy is None else {"accuracy": probe.accuracy}
         elapsed_s = time.monotonic() - started
         summary = TrainSummary(0, 0.0, "images", 0, elapsed_s, (), loss_nats, "epochs", scores)
         run.set_status("finished", summary=asdict(summary))
         return summary
-
-    def _probe_of_features(self, source: ImageModel, train: LabelledImages) -> tuple[Probe, float]:
-        device = self.options.device
-        return self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
 
     def _probe(
         self, train: LabelledImages, vectors: Callable[[LabelledImages], NDArray[np.float32]]

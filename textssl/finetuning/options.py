@@ -38,7 +38,7 @@ class FinetuneOptions(TrainerConfig):
     )
     batch: int = option(32, "Texts or images in one update.", minimum=1)
     learning_rate: float | None = option(
-        None, "The highest one; by default 3e-4, of a probe 1e-2, of images 1e-3.", above=0
+        None, "The highest one; by default 3e-4, of a probe 1e-2, of an untrained network for images 1e-3.", above=0
     )
     layer_decay: float | None = option(
         None, "Learning rate of a layer relative to the one above; lower layers change less.", above=0, maximum=1
