@@ -189,12 +189,12 @@ def _scores(model: Path, work: Work) -> dict[str, float]:
 def _fine_tuned(name: str, model: Path, target: Path, seed: int, work: Work) -> dict[str, float]:
     """Test accuracy, learnt from few labels, the same images for all of a seed; untrained everything is learnt anew."""
     row, found = int(name == UNTRAINED), {}
+    how = {"test": work.test_images, "seed": seed, "device": "cpu", "baselines": "all" if row else "simple"}
     for count in work.few:
-        few = work.folder / f"few-{count}-{seed}.npz"
+        few, out = work.folder / f"few-{count}-{seed}.npz", target.with_name(f"{target.name}-{count}")
         if not few.exists():
             few_of_each(work.train_images, few, count=count, seed=seed)
-        out = target.with_name(f"{target.name}-{count}")
-        work.textssl("finetune", model, few, "--json", out=out, test=work.test_images, seed=seed, device="cpu")
+        work.textssl("finetune", model, few, "--json", out=out, **how)
         result = json.loads((out / "results.json").read_text(encoding="utf-8"))
         found[f"finetuned_{count}"] = float(result["methods"][row]["scores"]["accuracy"]["mean"])
     return found
