@@ -196,7 +196,7 @@ def test_run_without_vectors_says_how_to_get_them(run, finished_run):
     done = run("query", finished_run, "paris")
     assert done.code == DATA
     assert "the run has no model yet" in done.err
-    assert "train command again" in done.err
+    assert "Run its command again" in done.err
 
 
 def new_run(path: Path) -> None:

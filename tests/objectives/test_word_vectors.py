@@ -9,7 +9,7 @@ import pytest
 
 from tests.objectives.topics import TOPICS, WORDS_PER_TOPIC, documents, topic_gap, train_small
 from textssl.embeddings import Embeddings
-from textssl.errors import UsageError
+from textssl.errors import DataError, UsageError
 from textssl.objectives.base import Setting
 from textssl.objectives.base_word_vectors import WordVectors, WordVectorsConfig
 
@@ -187,8 +187,10 @@ def test_tiny_corpora_are_trained(number, threads, tmp_path):
     assert Embeddings.load(result.run).vectors.shape == (2, 16)
 
 
-def test_documents_of_one_word_have_no_pairs_and_still_give_vectors(tmp_path):
-    result = train_small(tmp_path, corpus=[["a"], ["b"], ["a"]], epochs=1)
+def test_documents_of_one_word_have_no_pairs_to_learn_from(tmp_path):
+    with pytest.raises(DataError, match="there was nothing to learn from in 3 words: the loss had no terms"):
+        train_small(tmp_path, corpus=[["a"], ["b"], ["a"]], epochs=1)
+    result = train_small(tmp_path / "pairs", corpus=[["a"], ["b", "a"]], epochs=1)
     assert len(Embeddings.load(result.run).words) == 2
 
 
