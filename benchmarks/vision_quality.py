@@ -24,7 +24,8 @@ PROTOCOL = (
     "Fashion-MNIST, trained on the first {images:,} images for {epochs} epochs, tested on {tests:,}; small CNN of "
     "width 32, batch 256, AdamW 2e-3, cosine; all contestants of a seed start from the same encoder, the peers' heads, "
     "losses and transform are lightly's with the sizes and temperatures of ours. k-NN and probe look at the features "
-    "of the last epoch; fine-tuning learns all weights from as many images of each label. Mean over seeds."
+    "of the last epoch; fine-tuning learns all weights from as many images of each label, pre-trained ones from the "
+    "probe on, untrained ones anew. Mean over seeds."
 )
 PIXELS, PREFIX = "raw pixels", "pixels_"
 
