@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.measure import RESULTS, say, write_result
 
-BATCH, LENGTH, VOCABULARY, MASKED = 32, 128, 8_192, 0.3
+BATCH, LENGTH, VOCABULARY, MASKED = 32, 128, 8_192, 0.3  # length and vocabulary are the preset's
 KINDS = {"aten::mm": "matrix products", "aten::_scaled_dot_product": "attention"}
 PROTOCOL = (
     f"Preset tiny, {BATCH} rows of {LENGTH} random tokens, masks {MASKED:.0%} (masked_lm), float32, fused "
@@ -73,9 +73,10 @@ def _size_of(shapes: list[list[int]]) -> int:
 
 def _next_token_step() -> Callable[[], None]:
     from textssl.losses.cross_entropy import cross_entropy
-    from textssl.models.decoder import Decoder, DecoderConfig
+    from textssl.models.base_presets import decoder_preset
+    from textssl.models.decoder import Decoder
 
-    model = Decoder(DecoderConfig(VOCABULARY, width=256, layers=4, heads=4, feed_forward_width=704, length=LENGTH))
+    model = Decoder(decoder_preset("tiny"))
     ids_BT = _ids(LENGTH + 1)
 
     def loss() -> Any:
@@ -89,9 +90,10 @@ def _masked_lm_step() -> Callable[[], None]:
     import torch
 
     from textssl.losses.cross_entropy import cross_entropy
-    from textssl.models.encoder import Encoder, EncoderConfig
+    from textssl.models.base_presets import encoder_preset
+    from textssl.models.encoder import Encoder
 
-    model = Encoder(EncoderConfig(VOCABULARY, width=256, layers=4, heads=4, feed_forward_width=384, length=LENGTH))
+    model = Encoder(encoder_preset("tiny"))
     ids_BT = _ids(LENGTH)
     positions = torch.randperm(ids_BT.numel())[: int(MASKED * ids_BT.numel())].sort().values
 
@@ -116,7 +118,7 @@ def _step(model: Any, loss: Callable[[], Any]) -> Callable[[], None]:
     from textssl.training.memory import keep_freed_memory
 
     keep_freed_memory()  # as every training does
-    initialise(model, seed=1, num_layers=4, deviation=small_deviation(256))
+    initialise(model, seed=1, num_layers=model.config.layers, deviation=small_deviation(model.config.width))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
 
     def step() -> None:

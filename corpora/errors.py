@@ -1,4 +1,4 @@
-"""The one error of this package: what is wrong with a corpus, where, and what to do next."""
+"""The error of this package, and one kind of it: what is wrong with a corpus, where, and what to do next."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -22,6 +22,10 @@ class CorpusError(ValueError):
     def __str__(self) -> str:
         first = f"{self.where}: {self.message}" if self.where else self.message
         return f"{first}\n{self.hint}" if self.hint else first
+
+
+class NoImages(CorpusError):
+    """Not one image can be read from a source."""
 
 
 def listed(names: Iterable[str], limit: int = 12) -> str:

@@ -17,6 +17,7 @@ from textssl.embeddings import Embeddings
 from textssl.embeddings_folder import MODEL_FILE, WORDS_FILE
 from textssl.errors import DataError, UsageError
 from textssl.ngram_table import NgramTable
+from textssl.run_folder import RunFolder
 
 WORDS = ["the", "of", "New_York", "naïve", "ca\u00a0fe", "[UNK]", '"q"', "日本", "x" * 700, "back\\slash"]
 
@@ -139,9 +140,9 @@ def test_run_folder_opens_its_model(tmp_path: Path) -> None:
 
 
 def test_run_without_vectors_says_so(tmp_path: Path) -> None:
-    (tmp_path / "STATUS").write_text("{}")
-    with pytest.raises(DataError, match="the run has no model yet\nRun its command again to finish it"):
-        Embeddings.load(tmp_path)
+    RunFolder.open(tmp_path / "run", {"dim": 4}, ["textssl", "train", "cbow", "c.txt"], data={}).close()
+    with pytest.raises(DataError, match="has no model yet, the run is new\nFinish it: textssl train cbow c.txt"):
+        Embeddings.load(tmp_path / "run")
 
 
 def test_other_folder_is_refused(tmp_path: Path) -> None:

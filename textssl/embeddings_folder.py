@@ -35,6 +35,7 @@ from textssl.model2vec_layout import (
 )
 from textssl.neighbours import Floats, row_blocks, row_norms
 from textssl.ngram_table import NgramTable
+from textssl.run_folder import RunFolder
 from textssl.tensor_file import TensorWriter, open_tensors
 from textssl.words import ARRAY_DTYPES, Words
 
@@ -77,12 +78,8 @@ def vector_folder(path: Path) -> Path:
     for folder in (path, path / RUN_MODEL):
         if (folder / MODEL_FILE).is_file() and (folder / TOKENIZER_FILE).is_file():
             return folder
-    if (path / "STATUS").exists():
-        raise DataError(
-            "the run has no model yet",
-            where=str(path),
-            hint="Run its command again to finish it; the command stands in command.txt.",
-        )
+    if RunFolder.is_run(path):
+        RunFolder.view(path).finished_model()
     raise DataError(
         f"is no run and no vector folder: it holds no {MODEL_FILE} with a {TOKENIZER_FILE}",
         where=str(path),

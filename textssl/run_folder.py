@@ -148,6 +148,26 @@ class RunFolder:
         record = {"state": state, "time": _now(), "process": os.getpid(), **fields}
         commit_file(self.path / STATUS, _json_text(record, indent=1))
 
+    def command(self) -> str:
+        """The command line that made the run, and that goes on with it; empty where none was kept."""
+        path = self.path / COMMAND
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+    def finished_model(self) -> Path:
+        """The folder of the model.
+
+        Raises:
+            DataError: the run has none yet.
+        """
+        if self.model.is_dir():
+            return self.model
+        state = self.status()["state"]
+        if state == "finished":
+            hint = "Its model was removed: train again, with another --out."
+            raise DataError("has no model any more, the run is finished", where=str(self.path), hint=hint)
+        hint = f"Finish it: {self.command() or 'run its command again.'}"
+        raise DataError(f"has no model yet, the run is {state}", where=str(self.path), hint=hint)
+
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add one line to metrics.jsonl.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from corpora.corpus import Tally
-from corpora.errors import CorpusError, did_you_mean, listed
+from corpora.errors import CorpusError, NoImages, did_you_mean, listed
 from corpora.readers.options import OnBad, check_choice
 from corpora.readers.sniff import head_of, inner_suffix
 from corpora.readers.unpack import raw_file
@@ -159,7 +159,7 @@ def all_of(number: int) -> "NDArray[np.int64]":
     return np.arange(number, dtype=np.int64)
 
 
-def no_images(where: str, tally: Tally, hint: str) -> CorpusError:
+def no_images(where: str, tally: Tally, hint: str) -> NoImages:
     """Returns the error for a source without an image, with what was passed over."""
     seen = ", ".join(f"{number:,} {what}" for what, number in tally.counts.items())
-    return CorpusError(f"there is no image in it{f' ({seen})' if seen else ''}", where=where, hint=hint)
+    return NoImages(f"there is no image in it{f' ({seen})' if seen else ''}", where=where, hint=hint)

@@ -195,8 +195,8 @@ def test_run_without_vectors_says_how_to_get_them(run, finished_run):
     shutil.rmtree(finished_run / "model")
     done = run("query", finished_run, "paris")
     assert done.code == DATA
-    assert "the run has no model yet" in done.err
-    assert "Run its command again" in done.err
+    assert "has no model any more, the run is finished" in done.err
+    assert "Its model was removed: train again, with another --out." in done.err
 
 
 def new_run(path: Path) -> None:

@@ -348,4 +348,4 @@ def test_unfinished_run_of_images_is_known_as_one(run, views, tmp_path, test_ima
     assert is_for_images(views)
     done = run("evaluate", views, "--images", test_images)
     assert done.code == 3
-    assert "has no model yet" in done.err
+    assert "has no model any more" in done.err

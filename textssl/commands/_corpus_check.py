@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textssl.commands.base import train_command
 from textssl.text.scan import scan
 from textssl.text.word_table import WordTable
 
@@ -130,7 +130,7 @@ def check_corpus(corpus: "Corpus", *, given: str, options: Sequence[str] = ()) -
         problem_hint=None if problem is None else problem.hint,
         memory_bytes=_memory(vocabulary[TYPICAL["min_count"]], table.size),
         duration_s=_duration(counts, corpus.size_bytes or 0),
-        command=shlex.join(["textssl", "train", "skipgram", given, *options, "--out", f"runs/{_run_name(given)}"]),
+        command=train_command("skipgram", given, options),
     )
 
 
@@ -222,8 +222,3 @@ def _duration(counts: NDArray[np.int64], size_bytes: int) -> float:
     kept_words = int(counts[counts >= TYPICAL["min_count"]].sum())
     training = TYPICAL["epochs"] * kept_words / (TRAINED_WORDS_PER_SECOND * TYPICAL["threads"])
     return size_bytes / READ_BYTES_PER_SECOND + training
-
-
-def _run_name(given: str) -> str:
-    stem = Path(given).name.partition(".")[0]
-    return stem or "first"

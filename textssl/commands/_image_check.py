@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textssl.commands._images import ImageReading
-from textssl.commands.base import print_table, printable
+from textssl.commands.base import print_table, printable, train_command
 from textssl.disk import size_text
+from textssl.vision.images import kind_of_pixels
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,17 +88,19 @@ def holds_images(path: str, format: str | None) -> bool:
         return False
 
 
-def check_images(path: str, reading: ImageReading) -> ImageFindings:
+def check_images(path: str, reading: ImageReading, *, options: Sequence[str] = ()) -> ImageFindings:
     """Read images through once, as training reads them.
 
     Args:
         path: what `corpora.load_images` takes.
         reading: how they are read; on_bad says whether files that cannot be read are a problem.
+        options: words about how they are read, for the command to type next.
 
     Raises:
         corpora.CorpusError: it is no folder, and cannot be read.
     """
     import corpora
+    from corpora.errors import NoImages
 
     is_folder = Path(path).expanduser().is_dir()
     try:
@@ -115,10 +117,11 @@ def check_images(path: str, reading: ImageReading) -> ImageFindings:
     except corpora.CorpusError as error:
         if not is_folder:
             raise
-        unreadable = _unreadable(path, frozenset()) if "no image in it" in error.message else ()
-        return _stopped(path, error, unreadable, _command(path, reading, is_clips=reading.format == "clips"))
+        unreadable = _unreadable(path, frozenset()) if isinstance(error, NoImages) else ()
+        command = train_command(_method(is_clips=reading.format == "clips"), path, options)
+        return _stopped(path, error, unreadable, command)
     unreadable = () if reading.limit is not None else _unreadable(path, frozenset(images.file_names or ()))
-    return _findings(path, reading, images, unreadable)
+    return _findings(path, reading, images, unreadable, options)
 
 
 def show_images(found: ImageFindings, console: Console) -> None:
@@ -139,8 +142,7 @@ def show_images(found: ImageFindings, console: Console) -> None:
 def _rows(found: ImageFindings) -> Iterator[tuple[str, str]]:
     yield "images", f"{found.num_images:,}" if found.num_images else ""
     if found.num_images:
-        channels = f"{found.channels} channel{'' if found.channels == 1 else 's'} of {found.bits} bits"
-        yield "size", f"{found.width} x {found.height}, {channels}"
+        yield "size", f"{found.width} x {found.height}, {kind_of_pixels(found.channels, 2.0**found.bits - 1)}"
         yield "in memory", size_text(found.size_bytes)
         yield "labels", f"{len(found.labels):,}" if found.labels else "none"
     yield "without a label", f"{found.num_unlabelled:,}" if found.num_unlabelled else ""
@@ -148,7 +150,14 @@ def _rows(found: ImageFindings) -> Iterator[tuple[str, str]]:
     yield from ((what, f"{number:,}") for what, number in found.notes.items())
 
 
-def _findings(path: str, reading: ImageReading, images: Images, unreadable: tuple[str, ...]) -> ImageFindings:
+def _method(*, is_clips: bool) -> str:
+    """The objective to try first."""
+    return "frame_order" if is_clips else "simclr"
+
+
+def _findings(
+    path: str, reading: ImageReading, images: Images, unreadable: tuple[str, ...], options: Sequence[str]
+) -> ImageFindings:
     import numpy as np
 
     from corpora.readers.base_pillow import SKIPPED
@@ -180,7 +189,7 @@ def _findings(path: str, reading: ImageReading, images: Images, unreadable: tupl
         unreadable=unreadable,
         problem=problem,
         problem_hint=hint,
-        command=_command(path, reading, is_clips=images.sequence is not None),
+        command=train_command(_method(is_clips=images.sequence is not None), path, options),
     )
 
 
@@ -211,13 +220,3 @@ def _unreadable(path: str, read: frozenset[str]) -> tuple[str, ...]:
         return ()
     names = (file.relative_to(folder).as_posix() for file in image_files(folder, Tally()))
     return tuple(name for name in names if name not in read)
-
-
-def _command(path: str, reading: ImageReading, *, is_clips: bool) -> str:
-    words = ["textssl", "train", "frame_order" if is_clips else "simclr", shlex.quote(path)]
-    words += ["--out", f"runs/{shlex.quote(Path(path).name.partition('.')[0] or 'first')}"]
-    options = {"--format": reading.format, "--image-size": reading.image_size, "--labels": reading.labels}
-    for name, value in options.items():
-        words += [] if value is None else [name, shlex.quote(str(value))]
-    words += ["--on-bad", "skip"] if reading.on_bad == "skip" else []
-    return " ".join(words)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from textssl import registry
 from textssl.errors import DataError, UsageError, did_you_mean
-from textssl.run_folder import COMMAND, RunFolder
+from textssl.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -140,7 +140,7 @@ def next_commands(path: Path) -> list[str]:
     place = shlex.quote(str(path))
     run = RunFolder.view(path) if RunFolder.is_run(path) else None
     if run is not None and run.status()["state"] != "finished":
-        return [(path / COMMAND).read_text(encoding="utf-8").strip()] if (path / COMMAND).is_file() else []
+        return list(filter(None, [run.command()]))
     config = {} if run is None else run.config()
     kind = model_type_of(path)
     if config.get("command") == "finetune":
@@ -153,6 +153,18 @@ def next_commands(path: Path) -> list[str]:
     else:
         commands = ("embed {run} texts.txt --out vectors.npy",) if kind in TRANSFORMERS else ("query {run} WORD",)
     return [f"textssl {words.format(run=place)}" for words in commands]
+
+
+def train_command(objective: str, source: str, options: Sequence[str]) -> str:
+    """The command that trains on a source, to type next; words with spaces are quoted.
+
+    Args:
+        objective: its name.
+        source: what the person called it.
+        options: words about how it is read.
+    """
+    out = f"runs/{Path(source).name.partition('.')[0] or 'first'}"
+    return shlex.join(["textssl", "train", objective, source, *options, "--out", out])
 
 
 def parse_expression(text: str) -> Expression:

@@ -135,13 +135,14 @@ def check(
     from textssl.commands._image_check import check_images, holds_images
 
     of_text: dict[str, Any] = {"text_field": text_field, "encoding": encoding}
+    of_images: dict[str, Any] = {"labels": labels, "image_size": image_size}
+    given: dict[str, Any] = {"format": format, "on_bad": on_bad, "limit": limit}
+    words = _words_of({**given, **of_text, **of_images})
     if holds_images(str(path), format):
         refuse_given(check, of_text, what="text", because="images are read")
-        reading = ImageReading(labels=labels, image_size=image_size, on_bad=on_bad, format=format, limit=limit)
-        return check_images(str(path), reading)
-    refuse_given(check, {"labels": labels, "image_size": image_size}, what="images", because="text is read")
-    given = {"format": format, **of_text, "on_bad": on_bad, "limit": limit}
-    return check_corpus(corpora.load(path, **given), given=path, options=_words_of(given))
+        return check_images(str(path), ImageReading(**of_images, **given), options=words)
+    refuse_given(check, of_images, what="images", because="text is read")
+    return check_corpus(corpora.load(path, **of_text, **given), given=path, options=words)
 
 
 def show(result: Findings, console: "Console") -> None:
@@ -162,7 +163,7 @@ def show(result: Findings, console: "Console") -> None:
 def _words_of(given: Mapping[str, Any]) -> list[str]:
     """Those options that are not as they are by default, as words of a command line."""
     defaults = {name: parameter.default for name, parameter in inspect.signature(check).parameters.items()}
-    asked = {name: value for name, value in given.items() if value != defaults[name]}
+    asked = {name: given[name] for name in defaults if name in given and given[name] != defaults[name]}
     return [word for name, value in asked.items() for word in ("--" + name.replace("_", "-"), str(value))]
 
 

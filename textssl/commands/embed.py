@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textssl.commands._embed_images import ImageVectors
+    from textssl.finetuning.embedding import Pooling, TextModel
+    from textssl.word_vectors import WordVectors
 
 OUTPUT_SUFFIXES = (".npy", ".tsv", ".safetensors")
 
@@ -118,7 +120,7 @@ def embed(
         ResourceError: the file cannot be written.
     """
     from textssl.commands._tables import TableSettings, read_texts
-    from textssl.finetuning.embedding import TextModel, embed_texts, num_without_words, open_source
+    from textssl.finetuning.embedding import open_source
 
     if out is not None and out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UsageError(f"out must end with {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}")
@@ -135,32 +137,48 @@ def embed(
     images = {"projection": projection, "image_field": image_field, "image_size": image_size}
     refuse_given(embed, images, what="images", because="texts are embedded")
     columns = (text,) if isinstance(text, str) else tuple(text)
-    settings = TableSettings(columns, None, None, None, format, encoding, on_bad)
+    settings = TableSettings(columns, format=format, encoding=encoding, on_bad=on_bad)
     content = read_texts(source, settings, header=not headerless)
     if content.skipped:
         rows = "row is" if content.skipped == 1 else "rows are"
         note(f"{content.skipped:,} {rows} left out, {len(content.examples):,} are embedded")
-    examples = content.examples
+    return _embedded(str(run), model, content.examples.texts, out, pooling, device, normalise=normalise)
+
+
+def _embedded(
+    run: str,
+    model: TextModel | WordVectors,
+    texts: Sequence[str],
+    out: Path | None,
+    pooling: Pooling,
+    device: str,
+    *,
+    normalise: bool,
+) -> TextVectors:
+    """A vector for each text; written where `out` says."""
+    from textssl.finetuning.embedding import TextModel, embed_texts, num_without_words
+
     start = time.monotonic()
     chosen = _device(device, isinstance(model, TextModel))
-    encoded = model.encode(examples.texts) if isinstance(model, TextModel) else None
-    texts_given = examples.texts if encoded is None else encoded
-    vectors = embed_texts(model, texts_given, pooling=pooling, normalise=normalise, device=chosen)
+    encoded = model.encode(texts) if isinstance(model, TextModel) else None
+    vectors = embed_texts(
+        model, texts if encoded is None else encoded, pooling=pooling, normalise=normalise, device=chosen
+    )
     duration_s = time.monotonic() - start
     return TextVectors(
-        str(run),
+        run,
         vectors,
         _written(out, vectors),
         duration_s,
         num_truncated=0 if encoded is None else encoded.num_truncated,
-        num_blank=sum(not each.strip() for each in examples.texts),
+        num_blank=sum(not each.strip() for each in texts),
         num_unknown=num_without_words(model, vectors),
     )
 
 
 def show(result: TextVectors | ImageVectors, console: Console) -> None:
     """Print where the vectors are, or the numbers, a text or image on each line."""
-    from textssl.finetuning.embedding import without_words_text
+    from textssl.finetuning.embedding import cut_text, without_words_text
 
     if not isinstance(result, TextVectors):
         from textssl.commands._embed_images import show_vectors
@@ -169,8 +187,7 @@ def show(result: TextVectors | ImageVectors, console: Console) -> None:
         return
 
     if result.num_truncated:
-        were = "text was" if result.num_truncated == 1 else "texts were"
-        note(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
+        note(cut_text(result.num_truncated))
     if result.num_unknown:
         note(without_words_text(result.num_unknown, len(result.vectors)))
     elif result.num_blank:

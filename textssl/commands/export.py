@@ -15,16 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from textssl.commands.base import (
-    existing,
-    gives_own_errors,
-    holds_transformer,
-    next_commands,
-    printable,
-    refuse_network_for_images,
-)
+from textssl.commands.base import existing, gives_own_errors, holds_transformer, printable, refuse_network_for_images
 from textssl.disk import make_folder, size_text
-from textssl.errors import DataError, UsageError, did_you_mean
+from textssl.errors import UsageError, did_you_mean
+from textssl.run_folder import RunFolder
 from textssl.storage import TEMPORARY_PREFIX
 
 if TYPE_CHECKING:
@@ -107,7 +101,8 @@ def export(
     source = existing(run, what="run folder, vector folder or vector file")
     hint = "Its model folder is for other programs as it is: model.safetensors under the names of torchvision and timm."
     refuse_network_for_images(source, hint=hint)
-    _refuse_without_model(source)
+    if RunFolder.is_run(source):
+        RunFolder.view(source).finished_model()
     target = Path(target)
     if holds_transformer(source):
         return _transformer(source, target, format, force=force)
@@ -163,20 +158,6 @@ def _known_format(name: str) -> None:
     if name not in known:
         hint = did_you_mean(name, known) or "See: textssl list formats"
         raise UsageError(f"format must be one of {', '.join(known)}, got {name!r}", hint=hint)
-
-
-def _refuse_without_model(source: Path) -> None:
-    from textssl.run_folder import RunFolder
-
-    if not RunFolder.is_run(source) or RunFolder.view(source).model.is_dir():
-        return
-    state = RunFolder.view(source).status()["state"]
-    command = [] if state == "finished" else next_commands(source)
-    raise DataError(
-        f"has no model yet, the run is {state}",
-        where=str(source),
-        hint=f"Finish it: {' '.join(command) or 'run its command again.'}",
-    )
 
 
 def _refuse_existing(target: Path, *, force: bool, as_folder: bool) -> None:

@@ -156,7 +156,9 @@ def predict(
     columns = (text,) if isinstance(text, str) else tuple(text) or tuple(config.get("text", ("text",)))
     pair = text_pair or config.get("text_pair")
     bare = "train" in config.get("headerless", ()) if headerless is None else headerless
-    settings = TableSettings(columns, pair, None, None, format, encoding, on_bad, "left_out", "kept")
+    settings = TableSettings(
+        columns, pair, format=format, encoding=encoding, on_bad=on_bad, blanks="left_out", others="kept"
+    )
     content = read_texts(source, settings, header=not bare)
     examples = content.examples
     if out is not None:
@@ -209,14 +211,15 @@ def show(result: Predictions | ImagePredictions, console: Console) -> None:
         show_predictions(result, console)
         return
 
+    from textssl.finetuning.embedding import cut_text
+
     if result.num_blank:
         are = " without a text is" if result.num_blank == 1 else "s without a text are"
         note(f"{result.num_blank:,} {result.place_name}{are} left out")
     if result.num_faulty:
         note(f"{result.num_faulty:,} faulty {'row is' if result.num_faulty == 1 else 'rows are'} left out")
     if result.num_truncated:
-        were = "text was" if result.num_truncated == 1 else "texts were"
-        note(f"{result.num_truncated:,} {were} longer than the model reads and cut to its length")
+        note(cut_text(result.num_truncated))
     if result.out is not None:
         console.print(f"{len(result.predictions):,} predictions: {printable(str(result.out))}")
         return

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from textssl.errors import DataError, UsageError
 from textssl.finetuning.encoding import EncodedTexts, batches_by_length, encode_texts
 from textssl.neighbours import unit_rows
+from textssl.plural import counted
 from textssl.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -142,13 +143,7 @@ def model_folder(path: str | Path) -> Path:
         raise DataError("is missing: no run and no model folder", where=str(path), hint="Check the path.")
     if not RunFolder.is_run(path):
         return path
-    run = RunFolder.view(path)
-    if not run.model.is_dir():
-        state = run.status()["state"]
-        raise DataError(
-            f"has no model yet, the run is {state}", where=str(path), hint="Finish it: run its command again."
-        )
-    return run.model
+    return RunFolder.view(path).finished_model()
 
 
 def _refuse_network_for_images(folder: Path, given: str | Path) -> None:
@@ -209,6 +204,12 @@ def num_without_words(source: TextModel | WordVectors, vectors: NDArray[np.float
         vectors: as `embed_texts` gives them.
     """
     return 0 if isinstance(source, TextModel) else int(np.count_nonzero(~vectors.any(axis=1)))
+
+
+def cut_text(number: int) -> str:
+    """What to know about texts of which a model reads the beginning alone."""
+    were = "was" if number == 1 else "were"
+    return f"{counted(number, 'text')} {were} longer than the model reads and cut to its length"
 
 
 def without_words_text(number: int, num_texts: int) -> str:

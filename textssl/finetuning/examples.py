@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.errors import DataError, UsageError
-from textssl.randomness import Purpose, random_bits, stream_key
 
 MAX_PLACES_SHOWN = 5
 MIN_ROWS_FOR_HINTS = 20
@@ -69,13 +68,13 @@ def places_text(examples: Examples, rows: Sequence[int]) -> str:
 def cut_off(
     examples: Examples, *, share: float, seed: int, classes: NDArray[np.int64] | None = None
 ) -> tuple[Examples, Examples]:
-    """Keep a share of the examples back, chosen by the hash of (seed, row); equal texts stay on one side.
+    """Keep a share of the different texts back, drawn by the seed; equal texts stay on one side.
 
-    Classes are kept back in their proportions, rounded by the largest remainder; each keeps a text to learn from.
+    Classes are kept back in their proportions; each keeps a text to learn from. A text has the class of its first row.
 
     Args:
         examples: N of them.
-        share: of those kept back, above 0 and below 1.
+        share: of the texts kept back, above 0 and below 1.
         seed: of the choice.
         classes: int64 (N,) of a single_label task, else None.
 
@@ -93,26 +92,23 @@ def cut_off(
             where=examples.source,
             hint="Give more rows, or a dev set of its own with --dev.",
         )
-    # Copies of a text that have another class go with the first one.
-    kinds = np.zeros(len(examples), dtype=np.int64) if classes is None else classes[group]
-    sizes = np.bincount(kinds)
-    room = np.maximum(np.bincount(kinds[list(first.values())], minlength=len(sizes)) - 1, 0)
-    shares = _in_proportion(max(1, round(share * len(examples))), sizes, np.where(room > 0, sizes - 1, 0))
-    if not shares.any():
+    texts = np.array(list(first.values()), dtype=np.int64)
+    kinds = np.zeros(len(texts), dtype=np.int64) if classes is None else classes[texts]
+    num_kinds = len(np.unique(kinds))
+    size = max(num_kinds, len(texts) - max(1, round(share * len(texts))))
+    if size == len(texts):
         raise DataError(
-            f"there is one text of each of {np.count_nonzero(sizes)} classes, so that none can be kept back "
-            "to decide by",
+            f"there is one text of each of {num_kinds} classes, so that none can be kept back to decide by",
             where=examples.source,
             hint="Give --dev-share 0, or a dev set of its own with --dev.",
         )
-    order = np.argsort(random_bits(stream_key(seed, Purpose.SPLIT), group), kind="stable")
-    kept = np.zeros(len(examples), dtype=bool)
-    for kind in np.flatnonzero(shares):
-        kept[_first_groups(order[kinds[order] == kind], group, int(shares[kind]))] = True
-    return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
+    stays = np.isin(group, texts[drawn(len(texts), size=size, classes=kinds, seed=seed)])
+    return examples.take(np.flatnonzero(stays)), examples.take(np.flatnonzero(~stays))
 
 
-def drawn(num_rows: int, *, size: int, classes: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
+def drawn(
+    num_rows: int, *, size: int, classes: NDArray[np.int64] | None, seed: int, what: str = "texts"
+) -> NDArray[np.int64]:
     """A number of rows drawn by the seed: classes in their proportions where there are classes.
 
     Args:
@@ -120,6 +116,7 @@ def drawn(num_rows: int, *, size: int, classes: NDArray[np.int64] | None, seed: 
         size: from the number of classes to N.
         classes: int64 (N,) of a single_label task, else None.
         seed: of the draw.
+        what: the rows are, for the message.
 
     Returns:
         int64 (size,), rising.
@@ -132,7 +129,7 @@ def drawn(num_rows: int, *, size: int, classes: NDArray[np.int64] | None, seed: 
     least = 1 if classes is None else len(np.unique(classes))
     if not least <= size <= num_rows:
         raise UsageError(
-            f"train_limit must be from {least}, one for each class, to {num_rows}, the number of training rows, "
+            f"train_limit must be from {least}, one for each class, to {num_rows}, the number of training {what}, "
             f"got {size}"
         )
     return np.sort(draw(np.zeros(num_rows, dtype=np.int64) if classes is None else classes, size, seed))
@@ -205,25 +202,6 @@ def shows_its_label(examples: Examples) -> bool:
         for label, text in zip(labels, examples.texts, strict=True)
     )
     return held > LABEL_IN_TEXT_SHARE * len(labels)
-
-
-def _in_proportion(wanted: int, sizes: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A number as a sum over classes: in proportion to their sizes, at most so many of each, by largest remainder."""
-    exact = wanted * sizes / sizes.sum()
-    found: NDArray[np.int64] = np.minimum(exact.astype(np.int64), most)
-    while found.sum() < min(wanted, most.sum()):
-        lacking = np.where(found < most, exact - found, -np.inf)
-        found[int(lacking.argmax())] += 1
-    return found
-
-
-def _first_groups(rows: NDArray[np.int64], group: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
-    """The first of some rows, which stand group by group: whole groups, until there are enough, but not the last."""
-    groups = group[rows]
-    end = wanted
-    while end < len(rows) and groups[end] == groups[end - 1]:
-        end += 1
-    return rows[:end] if end < len(rows) else rows[groups != groups[-1]]
 
 
 def _pair(examples: Examples, at: int) -> tuple[str, str]:

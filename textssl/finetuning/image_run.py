@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textssl.finetuning.image_study import ImageStudy, LabelledSets
+from textssl.finetuning.image_study import ImageStudy
 from textssl.finetuning.options import FinetuneOptions
 from textssl.finetuning.results import RESULTS, FinetuneResult
+from textssl.finetuning.seed_study import Sets
 from textssl.finetuning.seeds import Making, sizes_text, train_seeds, weights_sha256
 from textssl.image_features import ImageModel
+from textssl.plural import first_names
 from textssl.run_folder import RunFolder
 from textssl.training.progress import Progress, SilentProgress
 from textssl.vision.images import ImageSet
 from textssl.vision.labelled import LabelledImages, cut_off, labelled, num_shared
-
-MAX_NAMES_SHOWN = 10
 
 
 def finetune_images(
@@ -83,7 +83,7 @@ def finetune_images(
 
 def split_images(
     source: ImageModel, train: ImageSet, dev: ImageSet | None, test: ImageSet | None, options: FinetuneOptions
-) -> LabelledSets:
+) -> Sets[LabelledImages]:
     """The sets of a run; a dev set is cut off where none is given and the options ask for one.
 
     Raises:
@@ -94,20 +94,19 @@ def split_images(
     every = labelled(train)
     others = [None if images is None else labelled(images, every.names) for images in (dev, test)]
     if dev is not None or not options.dev_share:
-        return LabelledSets(every, *others)
+        return Sets(every, *others)
     hint = "Give --dev-share 0, or a dev set with --dev."
     stay, kept = cut_off(every, share=options.dev_share, seed=options.seed, hint=hint)
-    return LabelledSets(every.take(stay), every.take(kept), others[1])
+    return Sets(every.take(stay), every.take(kept), others[1])
 
 
 def _summary_of(study: ImageStudy) -> str:
     names = study.labels.names
     sizes = sizes_text(study.num_examples, study.options)
-    shown = ", ".join(names[:MAX_NAMES_SHOWN]) + (", ..." if len(names) > MAX_NAMES_SHOWN else "")
-    return f"{sizes} images; {len(names)} labels: {shown}"
+    return f"{sizes} images; {len(names)} labels: {first_names(names)}"
 
 
-def _notes_of(sets: LabelledSets) -> Iterator[str]:
+def _notes_of(sets: Sets[LabelledImages]) -> Iterator[str]:
     seen: list[LabelledImages] = []
     for each in sets.named().values():
         without = int((each.images.labels < 0).sum()) if each.images.labels is not None else 0

@@ -1,7 +1,9 @@
-"""What the seeds of a fine-tuning on images share, the training and scoring of one, and what it is held against.
+"""Fine-tuning on images: the training and scoring of a seed, and what it is held against.
 
-Beside the network: the same network untrained, on the same images with the same options, unless it is left out;
-logistic regression on the raw pixels; the largest class.
+A pre-trained network learns from where the probe of its features stands, with the statistics of its norms as they are;
+untrained it learns everything anew. Beside them: logistic regression on the raw pixels; the largest class.
+Source: Kumar et al., "Fine-tuning can distort pretrained features and underperform out-of-distribution" (arXiv
+2202.10054), section 3.4.
 """
 
 from __future__ import annotations
@@ -9,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -18,7 +20,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from textssl.errors import UsageError
 from textssl.evaluators.base_probe import Probe, chosen_probe, fitted_probe
 from textssl.evaluators.classification import majority
 from textssl.finetuning.image_classifier import (
@@ -34,8 +35,7 @@ from textssl.finetuning.labels import Labels, class_weights
 from textssl.finetuning.metrics import decisions, scores_of
 from textssl.finetuning.objective import mean_loss, probabilities
 from textssl.finetuning.options import FinetuneOptions
-from textssl.finetuning.results import Method
-from textssl.finetuning.seeds import SeedResult, methods_of_networks, run_of_untrained, spread_scores
+from textssl.finetuning.seed_study import SeedResult, SeedStudy, Sets
 from textssl.finetuning.study import optimisation_of
 from textssl.image_features import ImageModel, features_of, pixel_vectors, untrained
 from textssl.models.base_norm import freeze_statistics
@@ -44,7 +44,7 @@ from textssl.objectives.base_image_objective import ImageOrder
 from textssl.run_folder import RunFolder
 from textssl.training.notes import TrainSummary, Watched
 from textssl.training.progress import Progress
-from textssl.vision.labelled import LabelledImages, drawn
+from textssl.vision.labelled import LabelledImages
 from textssl.vision.view_plan import ViewSettings
 
 PIXELS, MAJORITY = "raw pixels + logistic regression", "majority"
@@ -53,28 +53,8 @@ LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1000, 3, 100
 """Few images are repeated: an epoch of a small network costs little."""
 
 
-@dataclass(frozen=True)
-class LabelledSets:
-    """The labelled images of a run, split.
-
-    Args:
-        train: what is learnt from.
-        dev: what decides when to stop, or None.
-        test: what is never looked at before the end, or None.
-    """
-
-    train: LabelledImages
-    dev: LabelledImages | None
-    test: LabelledImages | None
-
-    def named(self) -> dict[str, LabelledImages]:
-        """Those there are, by name."""
-        every = {"train": self.train, "dev": self.dev, "test": self.test}
-        return {name: images for name, images in every.items() if images is not None}
-
-
-class ImageStudy:
-    """All that the seeds of a run share: network, labels, sets (see `seeds.SeedStudy`).
+class ImageStudy(SeedStudy[ImageModel, LabelledImages]):
+    """Fine-tuning on images (see `SeedStudy`).
 
     Args:
         source: the pre-trained network.
@@ -87,44 +67,20 @@ class ImageStudy:
         UsageError: the limit of the training images is out of its range.
     """
 
-    example = unit = "images"
+    example, unit = "images", "images"
 
     def __init__(
         self,
         source: ImageModel,
-        sets: LabelledSets,
+        sets: Sets[LabelledImages],
         options: FinetuneOptions,
         *,
         make_progress: Callable[[], Progress],
         note: Callable[[str], None],
     ) -> None:
-        self.source, self.sets, self.options = source, sets, options
-        self.labels = Labels("single_label", sets.train.names)
-        self.targets: dict[str, NDArray[Any]] = {name: each.targets for name, each in sets.named().items()}
-        self._rows = {seed: self._drawn(seed) for seed in options.seed_numbers()}
-        rows = np.unique(np.concatenate(list(self._rows.values())))
-        self.learnt_from = dataclasses.replace(sets, train=sets.train.take(rows))
-        self._make_progress, self._note = make_progress, note
-        self._untrained: list[SeedResult] = []
-
-    @property
-    def num_examples(self) -> dict[str, int]:
-        """Images of each set there is."""
-        return {name: len(each) for name, each in self.sets.named().items()}
-
-    def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
-        """Train the network, then the same network untrained; or go on; or take what is finished."""
-        result = self._trained(self.source, seed, run, progress)
-        if self.options.has_untrained("images"):
-            self._note("the same network untrained, on the same images:")
-            with run_of_untrained(run) as folder:
-                fresh = untrained(self.source, seed=seed)
-                self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
-        return result
-
-    def training_images(self, seed: int) -> LabelledImages:
-        """What a seed learns from: all images, or those that it draws."""
-        return self.sets.train.take(self._rows[seed])
+        labels = Labels("single_label", sets.train.names)
+        targets = {name: each.targets for name, each in sets.named().items()}
+        super().__init__(source, sets, labels, targets, options, make_progress=make_progress, note=note)
 
     @property
     def left_out(self) -> tuple[int, int]:
@@ -133,40 +89,24 @@ class ImageStudy:
         batch = min(self.options.batch, size)
         return (size % batch if self.options.method == "full" else 0), batch
 
-    def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
-        """The network and what it is held against, each fitted on the images of the same seeds."""
-        yield from methods_of_networks(self.source.name, self.options, found, self._untrained, scored_on)
-        if not scored_on:
-            return
-        scored = self.sets.named()[scored_on]
-        seeds = self.options.seed_numbers()[: 1 if self.options.train_limit is None else None]
-        by_name: dict[str, list[dict[str, float]]] = {PIXELS: [], MAJORITY: []}
-        for seed in seeds:
-            train = self.training_images(seed)
-            probe, _ = self._probe(train, lambda images: pixel_vectors(images.images, images.places))
-            said = {PIXELS: probe.predict(pixel_vectors(scored.images, scored.places)),
-                    MAJORITY: majority(train.targets, len(scored))}  # fmt: skip
-            for name, decided in said.items():
-                by_name[name].append(scores_of("single_label", scored.targets, decided))
-        for name, scores in by_name.items():
-            yield Method(name, spread_scores(scores))
+    def _name(self) -> str:
+        return self.source.name
 
-    def _drawn(self, seed: int) -> NDArray[np.int64]:
-        train, limit = self.sets.train, self.options.train_limit
-        if limit is None:
-            return np.arange(len(train), dtype=np.int64)
-        least = int(np.count_nonzero(train.counts))
-        if not least <= limit <= len(train):
-            raise UsageError(
-                f"train_limit must be from {least}, one for each label, to {len(train)}, the number of training "
-                f"images, got {limit}"
-            )
-        return drawn(train.targets, limit, seed=seed)
+    def _fresh(self, seed: int) -> ImageModel:
+        return untrained(self.source, seed=seed)
+
+    def _simple(self, seed: int, scored_on: str) -> Iterator[tuple[str, Mapping[str, float]]]:
+        train, scored = self.training_rows(seed), self.sets.named()[scored_on]
+        probe, _ = self._probe(train, lambda images: pixel_vectors(images.images, images.places))
+        by_pixels = probe.predict(pixel_vectors(scored.images, scored.places))
+        yield PIXELS, scores_of("single_label", scored.targets, by_pixels)
+        yield MAJORITY, scores_of("single_label", scored.targets, majority(train.targets, len(scored)))
 
     def _trained(self, source: ImageModel, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
-        train = self.training_images(seed)
-        if run.status()["state"] == "finished":
-            summary = TrainSummary.from_json(run.status()["summary"])
+        train = self.training_rows(seed)
+        status = run.status()
+        if status["state"] == "finished":
+            summary = TrainSummary.from_json(status["summary"])
         elif self.options.method == "full":
             summary = self._fit(source, seed, train, run, progress)
         else:
@@ -219,7 +159,7 @@ class ImageStudy:
         """What training begins with: a pre-trained network with the probe of its features, an untrained one anew.
 
         A last layer of random numbers would first of all spoil what the network knows, and so does one that is too sure
-        of itself: the probe has the usual penalty, not a chosen one. Statistics of small batches are worse than
+        of itself: the probe has the usual penalty, not a chosen one. And statistics of small batches are worse than
         those of all images that the norms were trained on.
         """
         dropout, num_labels = self.options.dropout, len(self.labels.names)
@@ -258,8 +198,7 @@ class ImageStudy:
 
     def _fit_probe(self, source: ImageModel, train: LabelledImages, run: RunFolder) -> TrainSummary:
         """Solve for the last layer on the features of the frozen network; there are no steps to go on from."""
-        started = time.monotonic()
-        device = self.options.device
+        started, device = time.monotonic(), self.options.device
         probe, loss_nats = self._probe(train, lambda each: features_of(source, each.images, each.places, device=device))
         save_image_classifier(run.model, classifier_of_probe(source, probe), source, self.labels.names)
         scores = {} if probe.accuracy is None else {"accuracy": probe.accuracy}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from textssl.errors import DataError, UsageError, did_you_mean
 from textssl.finetuning.examples import Examples, places_text
+from textssl.plural import first_names
 
 Task = Literal["single_label", "multi_label", "regression"]
 MAX_CLASS_SHARE = 0.5
@@ -73,7 +74,7 @@ class Labels:
         given = next(name for name in sets[rows[0]] if name not in self.names)
         return DataError(
             f"{places_text(examples, rows)} {'has a label' if len(rows) == 1 else 'have labels'} that the training set "
-            f"does not have, the first is {given!r}; it has {names_text(self.names)}",
+            f"does not have, the first is {given!r}; it has {first_names(self.names)}",
             where=examples.source,
             hint=did_you_mean(given, self.names)
             or "Leave these rows out, or label such texts in the training set too.",
@@ -118,11 +119,6 @@ def labels_of(train: Examples, *, task: Task | Literal["auto"], name: str = "lab
             hint="Name the right column with --label; numbers are predicted with --task regression.",
         )
     return Labels(found, tuple(sorted(counts, key=_natural)))
-
-
-def names_text(names: Sequence[str]) -> str:
-    """The first ten names."""
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def names_in(label: Any, task: Task, separator: str | None) -> list[str]:

@@ -59,7 +59,7 @@ class FinetuneOptions(TrainerConfig):
     flip: float = option(0.0, "Of images: share mirrored while training; 0.5 where left and right are alike.",
                          minimum=0, maximum=1)  # fmt: skip
     dev_share: float = option(
-        0.1, "Share of the training rows kept back to stop early, classes in proportion, where no dev set is given.",
+        0.1, "Share kept back of what is learnt from, classes in proportion, where no dev set is given; 0 for none.",
         minimum=0, maximum=0.5,
     )  # fmt: skip
     train_limit: int | None = option(None, "Learn from so many rows only, drawn by the seed.", minimum=1)

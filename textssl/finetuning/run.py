@@ -11,11 +11,13 @@ from typing import Any
 from textssl.errors import UsageError
 from textssl.finetuning.embedding import TextModel
 from textssl.finetuning.examples import Examples, contradictions, cut_off, overlaps, places_text, shows_its_label
-from textssl.finetuning.labels import Labels, labels_of, names_text
+from textssl.finetuning.labels import Labels, labels_of
 from textssl.finetuning.options import FinetuneOptions, checked_length
 from textssl.finetuning.results import RESULTS, FinetuneResult
+from textssl.finetuning.seed_study import Sets
 from textssl.finetuning.seeds import Making, sizes_text, train_seeds, weights_sha256
-from textssl.finetuning.study import Sets, Study
+from textssl.finetuning.study import Study
+from textssl.plural import first_names
 from textssl.run_folder import RunFolder
 from textssl.training.progress import Progress, SilentProgress
 from textssl.word_vectors import WordVectors
@@ -94,7 +96,7 @@ def finetune_run(
 
 def split(
     train: Examples, dev: Examples | None, test: Examples | None, options: FinetuneOptions, labels: Labels
-) -> Sets:
+) -> Sets[Examples]:
     """The sets of a run; a dev set is cut off where none is given and the options ask for one."""
     if dev is None and options.dev_share > 0:
         classes = labels.encode(train) if labels.task == "single_label" else None
@@ -116,7 +118,7 @@ def _summary_of(study: Study) -> str:
     labels = study.labels
     sizes = sizes_text(study.num_examples, study.options)
     what = {"single_label": "classes", "multi_label": "labels, any number of them", "regression": "number"}[labels.task]
-    return f"{sizes} texts; {labels.num_outputs} {what}: {names_text(labels.names)}"
+    return f"{sizes} texts; {labels.num_outputs} {what}: {first_names(labels.names)}"
 
 
 def _notes_of_dev(study: Study) -> Iterator[str]:
@@ -129,11 +131,11 @@ def _notes_of_dev(study: Study) -> Iterator[str]:
         have = "has" if len(missing) == 1 else "have"
         yield (
             f"{len(missing):,} of {study.labels.num_outputs:,} classes {have} no row in the dev set, by which the best "
-            f"state is chosen: {names_text(missing)}"
+            f"state is chosen: {first_names(missing)}"
         )
 
 
-def _notes_of_sets(sets: Sets) -> Iterator[str]:
+def _notes_of_sets(sets: Sets[Examples]) -> Iterator[str]:
     yield from map(str, overlaps(sets.named()))
     rows = contradictions(sets.train)
     if rows:

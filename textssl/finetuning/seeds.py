@@ -2,7 +2,6 @@
 
 runs/stars/          config.toml data.json STATUS model/ results.json confusion.png learning.png report.html
 runs/stars/seed-2/   a run of its own for each seed, where there are several; else runs/stars is that run
-.../untrained/       inside a seed's run: the same network untrained, trained on the same examples
 """
 
 from __future__ import annotations
@@ -13,65 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
+from typing import Any
 
 from textssl.errors import DataError, DivergedError, Interrupted
-from textssl.finetuning.labels import Labels
-from textssl.finetuning.metrics import PRIMARY, confusion, per_class, spread
+from textssl.finetuning.metrics import PRIMARY, confusion, per_class
 from textssl.finetuning.options import FinetuneOptions
-from textssl.finetuning.results import FinetuneResult, Method, Score, SeedRow, curves_of_seeds, write_pages
+from textssl.finetuning.results import FinetuneResult, SeedRow, curves_of_seeds, write_pages
+from textssl.finetuning.seed_study import SeedResult, SeedStudy
 from textssl.run_folder import RunFolder, State
 from textssl.storage import commit_folder
-from textssl.training.notes import TrainSummary
 from textssl.training.progress import Progress
-
-UNTRAINED = "untrained"
-"""Folder, inside that of a seed, with the run of the same network untrained."""
-
-
-@dataclass(frozen=True)
-class SeedResult:
-    """A classifier of one seed and what it scores.
-
-    Args:
-        seed: of order, initialisation, dropout and the draw of training rows.
-        folder: the run.
-        num_examples: it learnt from.
-        summary: how training went.
-        dev_scores: of the state that is kept; None without a dev set.
-        test_scores: None without a test set.
-        decided: what it says of the rows of dev and test, by the name of the set.
-    """
-
-    seed: int
-    folder: Path
-    num_examples: int
-    summary: TrainSummary
-    dev_scores: dict[str, float] | None
-    test_scores: dict[str, float] | None
-    decided: dict[str, NDArray[Any]]
-
-
-class SeedStudy(Protocol):
-    """What the seeds share: model, labels, sets."""
-
-    example: str
-    unit: str
-    labels: Labels
-    options: FinetuneOptions
-    targets: dict[str, NDArray[Any]]
-
-    @property
-    def num_examples(self) -> dict[str, int]:
-        """By the name of each set there is: train, dev, test."""
-
-    def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
-        """Train, or go on, or take the classifier that is finished; then score it."""
-
-    def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
-        """The model and what it is held against; `scored_on` is "test", "dev" or "" for neither."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +42,7 @@ class Making:
     note: Callable[[str], None]
 
 
-def train_seeds(study: SeedStudy, making: Making, *, notes: Sequence[str], pages: bool) -> FinetuneResult:
+def train_seeds(study: SeedStudy[Any, Any], making: Making, *, notes: Sequence[str], pages: bool) -> FinetuneResult:
     """Train and score every seed, keep the model of the best, and write results.json.
 
     Args:
@@ -124,39 +74,6 @@ def sizes_text(num_examples: Mapping[str, int], options: FinetuneOptions) -> str
     return ", ".join(sizes.values())
 
 
-@contextmanager
-def run_of_untrained(run: RunFolder) -> Iterator[RunFolder]:
-    """The folder, inside that of a seed, in which the same network is trained that nothing was learnt with before."""
-    config = {**run.config(), "start": UNTRAINED}
-    with RunFolder.open(run.path / UNTRAINED, config, ["textssl", "finetune"], data=run.data()) as folder:
-        yield folder
-
-
-def methods_of_networks(
-    name: str,
-    options: FinetuneOptions,
-    found: Sequence[SeedResult],
-    untrained: Sequence[SeedResult],
-    scored_on: str,
-) -> Iterator[Method]:
-    """The scores of a network, and those of the same one untrained where that was trained beside."""
-    full, beside = options.method == "full", "the same network untrained"
-    yield Method(f"fine-tuned {name}" if full else f"probe of {name}", spread_of(found, scored_on))
-    if untrained:
-        yield Method(f"{beside}, fine-tuned" if full else f"probe of {beside}", spread_of(untrained, scored_on))
-
-
-def spread_of(found: Sequence[SeedResult], scored_on: str) -> dict[str, Score]:
-    """The scores of seeds on a set, with their spread; empty where there is no such set."""
-    runs = [each.test_scores if scored_on == "test" else each.dev_scores for each in found]
-    return spread_scores([scores for scores in runs if scores is not None])
-
-
-def spread_scores(runs: Sequence[Mapping[str, float]]) -> dict[str, Score]:
-    """Scores with mean and deviation over runs."""
-    return {name: Score(*pair) for name, pair in spread(runs).items()} if runs else {}
-
-
 def weights_sha256(folder: Path) -> str:
     """A hash of the weights of a model folder.
 
@@ -173,7 +90,7 @@ def weights_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _trained(study: SeedStudy, making: Making) -> list[SeedResult]:
+def _trained(study: SeedStudy[Any, Any], making: Making) -> list[SeedResult]:
     options = study.options
     if options.seeds == 1:
         return [study.train(options.seed, making.run, making.make_progress())]
@@ -202,7 +119,7 @@ def _whole(run: RunFolder, several: bool) -> Iterator[None]:
         raise
 
 
-def _result(study: SeedStudy, found: Sequence[SeedResult], notes: Sequence[str], out: Path) -> FinetuneResult:
+def _result(study: SeedStudy[Any, Any], found: Sequence[SeedResult], notes: Sequence[str], out: Path) -> FinetuneResult:
     primary = PRIMARY[study.labels.task]
     sizes = study.num_examples
     scored_on = next((name for name in ("test", "dev") if name in sizes), "")
@@ -242,7 +159,7 @@ def _row(each: SeedResult) -> SeedRow:
     )
 
 
-def _confusion(study: SeedStudy, found: Sequence[SeedResult], result: FinetuneResult) -> Any:
+def _confusion(study: SeedStudy[Any, Any], found: Sequence[SeedResult], result: FinetuneResult) -> Any:
     if result.task != "single_label" or not result.scored_on:
         return None
     best = next(each for each in found if each.seed == result.best_seed)

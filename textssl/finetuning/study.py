@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -16,7 +14,7 @@ from textssl.finetuning.baselines import baselines
 from textssl.finetuning.classifier import Classifier, last_layer, new_classifier, open_classifier, save_classifier
 from textssl.finetuning.embedding import TextModel, untrained
 from textssl.finetuning.encoding import BatchPlan, EncodedTexts
-from textssl.finetuning.examples import Examples, drawn
+from textssl.finetuning.examples import Examples
 from textssl.finetuning.labels import Labels, class_weights
 from textssl.finetuning.metrics import PRIMARY, decisions, scores_of
 from textssl.finetuning.objective import (
@@ -29,8 +27,7 @@ from textssl.finetuning.objective import (
     probabilities,
 )
 from textssl.finetuning.options import CLIP_NORM, WARMUP, FinetuneOptions
-from textssl.finetuning.results import Method
-from textssl.finetuning.seeds import SeedResult, methods_of_networks, run_of_untrained, spread_scores
+from textssl.finetuning.seed_study import SeedResult, SeedStudy, Sets
 from textssl.objectives.base import GradientParts, Optimisation
 from textssl.run_folder import RunFolder
 from textssl.training.notes import TrainSummary, Watched
@@ -38,28 +35,8 @@ from textssl.training.progress import Progress
 from textssl.word_vectors import WordVectors
 
 
-@dataclass(frozen=True)
-class Sets:
-    """The labelled texts of a run, split.
-
-    Args:
-        train: what is learnt from.
-        dev: what decides when to stop, or None.
-        test: what is never looked at before the end, or None.
-    """
-
-    train: Examples
-    dev: Examples | None
-    test: Examples | None
-
-    def named(self) -> dict[str, Examples]:
-        """Those there are, by name."""
-        every = {"train": self.train, "dev": self.dev, "test": self.test}
-        return {name: examples for name, examples in every.items() if examples is not None}
-
-
-class Study:
-    """All that the seeds of a run share: model, labels, encoded sets.
+class Study(SeedStudy[TextModel, Examples]):
+    """Fine-tuning on texts: encoded sets and baselines.
 
     Of the training rows only those are encoded that some seed learns from.
 
@@ -82,7 +59,7 @@ class Study:
     def __init__(
         self,
         source: TextModel,
-        sets: Sets,
+        sets: Sets[Examples],
         labels: Labels,
         options: FinetuneOptions,
         *,
@@ -91,98 +68,53 @@ class Study:
         make_progress: Callable[[], Progress],
         note: Callable[[str], None],
     ) -> None:
-        self.source = source
-        self.vectors = vectors
-        self.sets = sets
-        self.labels = labels
-        self.options = options
-        self.length = length
-        self.targets = {name: labels.encode(examples) for name, examples in sets.named().items()}
-        self._rows = {seed: self._drawn(seed) for seed in options.seed_numbers()}
-        rows = np.unique(np.concatenate(list(self._rows.values())))
-        self.learnt_from = dataclasses.replace(sets, train=sets.train.take(rows))
+        targets = {name: labels.encode(examples) for name, examples in sets.named().items()}
+        super().__init__(source, sets, labels, targets, options, make_progress=make_progress, note=note)
+        self.length, self.vectors = length, vectors
         self.encoded = {name: self._encode(examples) for name, examples in self.learnt_from.named().items()}
-        self._make_progress, self._note = make_progress, note
-        self._untrained: list[SeedResult] = []
         self._features: dict[str, Tensor] = {}
 
-    @property
-    def num_examples(self) -> dict[str, int]:
-        """Texts of each set there is."""
-        return {name: len(each) for name, each in self.sets.named().items()}
+    def _name(self) -> str:
+        path = self.source.path
+        return path.parent.name if path.name == "model" else path.name
 
-    def train(self, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
-        """Train the model, then the same network untrained where asked for; or go on; or take what is finished."""
-        result = self._trained(self.source, seed, run, progress)
-        if self.options.has_untrained("texts"):
-            self._note("the same network untrained, on the same texts:")
-            with run_of_untrained(run) as folder:
-                fresh = untrained(self.source, seed=seed)
-                self._untrained.append(self._trained(fresh, seed, folder, self._make_progress()))
-        return result
+    def _fresh(self, seed: int) -> TextModel:
+        return untrained(self.source, seed=seed)
 
     def _trained(self, source: TextModel, seed: int, run: RunFolder, progress: Progress) -> SeedResult:
-        train, encoded, targets = self.training_rows(seed)
-        finished = run.status()["state"] == "finished"
-        if finished:
-            summary = TrainSummary.from_json(run.status()["summary"])
+        status = run.status()
+        if status["state"] == "finished":
+            summary = TrainSummary.from_json(status["summary"])
         else:
-            summary = self._fit(source, seed, encoded, targets, run, progress)
+            summary = self._fit(source, seed, run, progress)
         model, labels = open_classifier(run.model)
         model.model.to(self.options.device)
         found = {name: self._predicted(model, labels, name) for name in ("dev", "test") if name in self.encoded}
         scores = {name: each[0] for name, each in found.items()}
         decided: dict[str, NDArray[Any]] = {name: each[1] for name, each in found.items()}
-        return SeedResult(seed, run.path, len(train), summary, scores.get("dev"), scores.get("test"), decided)
+        num_rows = len(self._rows[seed])
+        return SeedResult(seed, run.path, num_rows, summary, scores.get("dev"), scores.get("test"), decided)
 
-    def training_rows(self, seed: int) -> tuple[Examples, EncodedTexts, NDArray[Any]]:
-        """What a seed learns from: all rows, or those that it draws."""
-        rows = self._rows[seed]
-        train, targets = self.sets.train.take(rows), self.targets["train"][rows]
-        # The very object, by which the vectors of a frozen model are found again.
-        is_all = len(rows) == len(self.encoded["train"])
-        return train, self.encoded["train"] if is_all else self._encode(train), targets
+    def _simple(self, seed: int, scored_on: str) -> Iterator[tuple[str, Mapping[str, float]]]:
+        train, targets = self.training_rows(seed), self.targets["train"][self._rows[seed]]
+        scored = self.sets.named()[scored_on], self.targets[scored_on]
+        for each in baselines(self.labels, train, targets, *scored, vectors=self.vectors):
+            yield each.name, each.scores
 
-    def methods(self, found: Sequence[SeedResult], scored_on: str) -> Iterator[Method]:
-        """The model and the baselines, each fitted on the rows of the same seeds."""
-        path = self.source.path
-        name = path.parent.name if path.name == "model" else path.name
-        yield from methods_of_networks(name, self.options, found, self._untrained, scored_on)
-        if not scored_on:
-            return
-        scored, targets = self.sets.named()[scored_on], self.targets[scored_on]
-        same_rows = self.options.train_limit is None
-        by_name: dict[str, list[dict[str, float]]] = {}
-        for seed in self.options.seed_numbers()[: 1 if same_rows else None]:
-            train, _, train_targets = self.training_rows(seed)
-            for each in baselines(self.labels, train, train_targets, scored, targets, vectors=self.vectors):
-                by_name.setdefault(each.name, []).append(each.scores)
-        for name, scores in by_name.items():
-            yield Method(name, spread_scores(scores))
-
-    def _drawn(self, seed: int) -> NDArray[np.int64]:
-        num_rows, limit = len(self.sets.train), self.options.train_limit
-        if limit is None:
-            return np.arange(num_rows, dtype=np.int64)
-        classes = self.targets["train"] if self.labels.task == "single_label" else None
-        return drawn(num_rows, size=limit, classes=classes, seed=seed)
+    def _encoded_rows(self, seed: int) -> EncodedTexts:
+        """What a seed learns from; of all rows the very object, by which vectors of a frozen model are found again."""
+        is_all = len(self._rows[seed]) == len(self.encoded["train"])
+        return self.encoded["train"] if is_all else self._encode(self.training_rows(seed))
 
     def _encode(self, examples: Examples) -> EncodedTexts:
         return self.source.encode(examples.texts, examples.pairs, length=self.length)
 
-    def _fit(
-        self,
-        source: TextModel,
-        seed: int,
-        encoded: EncodedTexts,
-        targets: NDArray[Any],
-        run: RunFolder,
-        progress: Progress,
-    ) -> TrainSummary:
+    def _fit(self, source: TextModel, seed: int, run: RunFolder, progress: Progress) -> TrainSummary:
         from textssl.training.gradient_task import GradientTask
         from textssl.training.trainer import Insight, Trainer
 
         options, labels, pad_id = self.options, self.labels, self.source.pad_id
+        encoded, targets = self._encoded_rows(seed), self.targets["train"][self._rows[seed]]
         weights = class_weights(labels, targets) if options.class_weights == "balanced" else None
         texts = LabelledTexts(encoded, targets, labels, pad_id=pad_id, class_weights=weights)
         num_epochs = options.chosen_epochs(len(texts))

@@ -208,10 +208,10 @@ def started_from(start: Start | None, images: ImageSet, own: Any | None = None) 
 
     encoder: ImageEncoder
     encoder, _ = load_image_model(start.path, encoder=own)
-    own = kind_of_pixels(encoder.config.channels, encoder.config.scale)
-    if images.kind != own:
+    kind = kind_of_pixels(encoder.config.channels, encoder.config.scale)
+    if images.kind != kind:
         raise UsageError(
-            f"holds an encoder of images with {own}, those of {images.name} have {images.kind}",
+            f"holds an encoder of images with {kind}, those of {images.name} have {images.kind}",
             where=start.source,
             hint="Start from one for such images, or anew.",
         )

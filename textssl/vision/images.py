@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.errors import DataError
+from textssl.plural import counted
 
 NO_LABEL = -1
 MAX_SAMPLE_IMAGES = 10_000
@@ -181,7 +182,7 @@ def kind_of_pixels(channels: int, scale: float) -> str:
     >>> kind_of_pixels(3, 255.0)
     '3 channels of 8 bits'
     """
-    return f"{channels} channel{'s' if channels > 1 else ''} of {round(math.log2(scale + 1))} bits"
+    return f"{counted(channels, 'channel')} of {round(math.log2(scale + 1))} bits"
 
 
 def image_set(source: ImageSource) -> ImageSet:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textssl.errors import DataError, did_you_mean
+from textssl.plural import first_names
 from textssl.randomness import Purpose, permutation, stream_key
 from textssl.vision.images import ImageSet
 
-MAX_NAMES_SHOWN = 10
 HASHED_AT_ONCE = 1024
 NO_LABELS_HINT = "Put them into sub-folders named like the labels, or give --labels FILE.csv."
 
@@ -175,11 +175,10 @@ def _unseen(images: ImageSet, places: NDArray[np.int64], names: Sequence[str]) -
     bad = [at for at in places.tolist() if images.label_names[images.labels[at]] not in names]
     given = images.label_names[images.labels[bad[0]]]
     which = images.file_names[bad[0]] if images.file_names else f"number {bad[0] + 1:,}"
-    known = ", ".join(names[:MAX_NAMES_SHOWN]) + (", ..." if len(names) > MAX_NAMES_SHOWN else "")
     have = "image has a label" if len(bad) == 1 else "images have labels"
     return DataError(
         f"{len(bad):,} {have} that the training images do not have, the first is {given!r} ({which}); "
-        f"they have {known}",
+        f"they have {first_names(names)}",
         where=images.name,
         hint=did_you_mean(given, names) or "Leave such images out, or give training images with these labels too.",
     )
