@@ -198,7 +198,8 @@ def test_options_of_texts_and_limits_out_of_range_are_refused(source, tmp_path):
         tuned(source, tmp_path / "run", length=12)
     with pytest.raises(UsageError, match="crop_min is an option for images, and texts are learnt from here"):
         FinetuneOptions(crop_min=0.5).refuse_idle("texts")
-    with pytest.raises(UsageError, match="train_limit must be from 2, one for each class, to 54, the number of training images, got 1"):
+    message = "train_limit must be from 2, one for each class, to 54, the number of training images, got 1"
+    with pytest.raises(UsageError, match=message):
         tuned(source, tmp_path / "run", train_limit=1)
 
 
