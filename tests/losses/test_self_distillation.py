@@ -39,6 +39,17 @@ def test_self_distillation_equals_the_loss_of_dino():
     assert loss.count == N * 2 * 3
 
 
+def test_gradient_in_float32_is_exact_to_six_digits_though_small_temperatures_divide():
+    views, centre = [torch.randn(64, 48) for _ in range(4)], torch.linspace(-0.5, 0.5, 48)
+    found = []
+    for kind in (torch.float32, DOUBLE):
+        student = [part.to(kind).requires_grad_() for part in views[:2]]
+        loss = self_distillation(student, [part.to(kind) for part in views[2:]], centre.to(kind))
+        found.append(torch.autograd.grad(loss.mean, student))
+    for single, exact in zip(*found, strict=True):
+        assert (single - exact).abs().max() < 5e-7 * exact.abs().max()
+
+
 def test_teacher_and_centre_receive_no_gradient():
     student, teacher, centre = outputs(2), outputs(2), torch.zeros(K, dtype=DOUBLE, requires_grad=True)
     self_distillation(student, teacher, centre).total.backward()

@@ -39,11 +39,15 @@ def swapped_prediction(scores: Sequence[Tensor], codes: Sequence[Tensor], *, tem
     if not 1 <= len(codes) <= len(scores):
         raise UsageError(f"codes must be those of 1 to {len(scores)} views, got {len(codes)}")
     all_codes = sum(codes[1:], start=codes[0])
-    total = scores[0].new_zeros((), dtype=torch.promote_types(scores[0].dtype, torch.float32))
+    wide = torch.promote_types(scores[0].dtype, torch.float32)
+    total = scores[0].new_zeros((), dtype=wide)
     for view, scores_NK in enumerate(scores):
         asked_NK = all_codes - codes[view] if view < len(codes) else all_codes
         if view >= len(codes) or len(codes) > 1:
-            total = total + fenchel_young(scores_NK / temperature, asked_NK, kind="softmax").total
+            # A softmax does not change with a shift, and small numbers have small rounding errors for the temperature
+            # to divide: the gradient in float32 is several times as exact.
+            below_NK = scores_NK.to(wide) - scores_NK.detach().amax(1, keepdim=True)
+            total = total + fenchel_young(below_NK / temperature, asked_NK, kind="softmax").total
     return LossTensor(total, total.new_tensor(len(scores[0]) * len(codes) * (len(scores) - 1)))
 
 

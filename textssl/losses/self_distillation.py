@@ -49,9 +49,16 @@ def self_distillation(
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def softened(outputs: Tensor, centre: Tensor, *, temperature: float) -> Tensor:
-    """The teacher's target, softmax((outputs - centre) / temperature), (N, K) float32 at least."""
+    """The teacher's target, softmax((outputs - centre) / temperature), (N, K) float32 at least.
+
+    Outputs and centre are taken relative to the likeliest one's before they meet, so that what the temperature divides
+    is rounded little where the target is large.
+    """
     wide = torch.promote_types(outputs.dtype, torch.float32)
-    return torch.softmax((outputs.to(wide) - centre) / temperature, 1)
+    outputs_NK, centre_K = outputs.to(wide), centre.to(wide)
+    likeliest_N1 = (outputs_NK - centre_K).argmax(1, keepdim=True)
+    below_NK = (outputs_NK - outputs_NK.gather(1, likeliest_N1)) - (centre_K - centre_K[likeliest_N1])
+    return torch.softmax(below_NK / temperature, 1)
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
