@@ -70,8 +70,7 @@ class Work:
 
     def run(self, command: list[Any]) -> Finished:
         """Run a command with the threads of this work."""
-        names = (*ONE_THREAD, "NUMBA_NUM_THREADS")
-        environment = {"PYTHONPATH": str(ROOT), **dict.fromkeys(names, str(self.threads))}
+        environment = {"PYTHONPATH": str(ROOT), **dict.fromkeys((*ONE_THREAD, "NUMBA_NUM_THREADS"), str(self.threads))}
         return run_process(command, environment=environment)
 
     def textssl(self, *words: Any, **options: Any) -> Finished:
@@ -88,10 +87,9 @@ def contestants() -> list[str]:
     """The names of all of them."""
     from textssl import registry
 
-    names = registry.names("objectives")
-    own = [name for name in names if registry.load("objectives", name).FAMILY == "images"]
+    own = (name for name in registry.names("objectives") if registry.load("objectives", name).FAMILY == "images")
     ours = sorted(own, key=lambda name: name in ON_FRAMES)
-    peers = [f"lightly {name}" for name in PEER_METHODS]
+    peers = (f"lightly {name}" for name in PEER_METHODS)
     return [UNTRAINED, *(f"textssl {name}" for name in ours), *VARIANTS, *peers]
 
 
@@ -109,7 +107,7 @@ def measured(name: str, seed: int, work: Work) -> dict[str, float]:
         objective, options = VARIANTS.get(name, (method, {}))
         numbers = _by_textssl(objective, work.train_images, target, seed, work, options)
         model = target
-    return {**numbers, **_scores(model, work), **_fine_tuned(name, model, target, seed, work)}
+    return {**numbers, **_scores(name, model, work), **_fine_tuned(name, model, target, seed, work)}
 
 
 def _by_textssl(
@@ -129,8 +127,7 @@ def _last_scores(metrics: Path) -> dict[str, float]:
 
 
 def _on_frames(objective: str, seed: int, work: Work) -> dict[str, float]:
-    frames = work.data / "camvid_frames" / "camvid_160x120.npz"
-    target = work.folder / "runs" / f"textssl_{objective}-{seed}"
+    frames, target = work.data / "camvid_frames/camvid_160x120.npz", work.folder / f"runs/textssl_{objective}-{seed}"
     options: dict[str, Any] = {"epochs": work.epochs * MORE_ON_FRAMES, "batch_images": FRAMES_OF_A_STEP[objective]}
     return _by_textssl(objective, frames, target, seed, work, options)
 
@@ -176,8 +173,11 @@ def _saved_encoder(target: Path, seed: int, work: Work, weights: Path | None) ->
     return save_image_model(target, encoder, replace=True)
 
 
-def _scores(model: Path, work: Work) -> dict[str, float]:
-    """Every number of nearest neighbours and linear probe, as EVALUATOR.METRIC."""
+def _scores(name: str, model: Path, work: Work) -> dict[str, float]:
+    """Every number of nearest neighbours and linear probe, as EVALUATOR.METRIC; raw pixels' with the untrained ones."""
+    if name != UNTRAINED:
+        script = [sys.executable, "-m", "benchmarks.vision_scores", model, work.train_images, work.test_images]
+        return dict(json.loads(work.run(script).output))
     given = {"images": work.test_images, "train_images": work.train_images, "device": "cpu"}
     output = work.textssl("evaluate", model, "--json", **given).output
     told, _ = json.JSONDecoder().raw_decode(output, output.index("{\n"))  # notes stand before it

@@ -24,7 +24,7 @@ LIBRARY = {
     *("killing", "lightly_methods", "lightly_peer", "markdown", "measure", "peers", "tables", "tables_networks"),
     *("tables_vision",),
     *("targets", "targets_networks", "targets_vision", "torchvision_shim", "transformer_peers", "transformers_peer"),
-    *("vision_contestants", "vision_data", "vision_views"),
+    *("vision_contestants", "vision_data", "vision_scores", "vision_views"),
 }
 SCRIPTS = sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py") if file.stem not in LIBRARY)
 JOB = Job(Path("text"), Path("target"), epochs=3, threads=2, seed=7)

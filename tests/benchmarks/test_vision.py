@@ -14,9 +14,12 @@ from benchmarks.targets import targets
 from benchmarks.vision_contestants import ON_FRAMES, PEER_METHODS, VARIANTS, Work, _encoder, _saved_encoder, contestants
 from benchmarks.vision_data import camvid_tiles, few_of_each, saved
 from benchmarks.vision_quality import PIXELS, _measure, collected, summary
+from benchmarks.vision_scores import features_scores
 from benchmarks.vision_speed import training_speed
 from benchmarks.vision_views import measured, statistics_of
+from tests.small_image_models import save_network, write_npz
 from textssl import registry
+from textssl.commands.evaluate import evaluate
 
 RECORD = {
     "machine": {"processor": "p", "cores": 2, "memory_gb": 1},
@@ -189,3 +192,14 @@ def test_tables_and_targets_of_images():
     assert rows["k-NN, the worst method that lightly has, points above it and the seed spread"] == ["+0.4", "yes"]
     assert rows["k-NN, the worst contrastive method, points above the untrained network"] == ["+10.0", "yes"]
     assert rows["linear probe, DirectPred, points above a linear predictor that learns"] == ["not measured", ""]
+
+
+def test_scores_of_the_features_are_those_of_the_command(tmp_path):
+    train, test = write_npz(tmp_path / "train.npz", 60), write_npz(tmp_path / "test.npz", 30)
+    network = save_network(tmp_path / "network")
+    told = evaluate(network, images=test, train_images=train)
+    all_numbers = {f"{part.name}.{metric}": value for part in told.results for metric, value in part.metrics.items()}
+    found = features_scores(network, train, test)
+    assert {"nearest_neighbors.accuracy_k20", "linear_probe.accuracy"} < set(found)
+    assert found == {name: all_numbers[name] for name in found}
+    assert not any("pixels" in name or "untrained" in name for name in found)
