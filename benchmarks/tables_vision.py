@@ -47,7 +47,13 @@ def _quality(results: Results) -> str:
 
 def _row(name: str, numbers: Mapping[str, Any]) -> list[str]:
     seeds = max((len(each["all"]) for each in numbers.values()), default=0)
-    return [name, str(seeds), *(mean(numbers[key], "{:.1f}", 100) if key in numbers else "" for key in SCORES)]
+    return [name, str(seeds), *(_of_seeds(numbers[key], seeds) if key in numbers else "" for key in SCORES)]
+
+
+def _of_seeds(number: Mapping[str, Any], seeds: int) -> str:
+    """A share in %, and of how many seeds where others have more."""
+    measured = len(number["all"])
+    return mean(number, "{:.1f}", 100) + (f" ({measured})" if measured < seeds else "")
 
 
 def _parity(results: Results) -> str:

@@ -90,10 +90,10 @@ def collected(folder: Path) -> dict[str, list[dict[str, float]]]:
 
 
 def summary(pieces: list[dict[str, float]]) -> dict[str, Any]:
-    """The spread over seeds of each number that all seeds have, those of other vectors than the features left out."""
-    names = [name for name in pieces[0] if all(name in piece for piece in pieces)]
+    """The spread of each number over the seeds that have it, those of other vectors than the features left out."""
+    names = dict.fromkeys(name for piece in pieces for name in piece)
     own = [name for name in names if not any(part in name for part in (".untrained_", f".{PREFIX}"))]
-    return {name: spread([piece[name] for piece in pieces]) for name in own}
+    return {name: spread([piece[name] for piece in pieces if name in piece]) for name in own}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -131,6 +131,7 @@ def test_pieces_are_collected_by_contestant_and_pixels_stand_apart(tmp_path):
     found = {name: summary(numbers) for name, numbers in collected(tmp_path).items()}
     assert list(found) == ["untrained", "textssl simclr", PIXELS]
     assert found["textssl simclr"] == {knn: spread([0.8, 0.9])}
+    assert summary([{"a": 0.1, "b": 0.3}, {"a": 0.2}]) == {"a": spread([0.1, 0.2]), "b": spread([0.3])}
     assert found[PIXELS] == {knn: spread([0.7])}
 
 
@@ -170,7 +171,8 @@ def test_tables_and_targets_of_images():
         **RECORD,
         "summary": {
             "untrained": scores(0.5), "textssl simclr": scores(0.80, 0.82), "lightly simclr": scores(0.81, 0.83),
-            "textssl moco": scores(0.7), "textssl triplet": scores(0.6), "raw pixels": scores(0.75),
+            "textssl moco": {**scores(0.7), "finetuned_100": spread([0.5, 0.6])}, "textssl triplet": scores(0.6),
+            "raw pixels": scores(0.75),
         },
     }  # fmt: skip
     parity = {**RECORD, "largest": {"float64": 1e-15, "float32": 6e-7}, "libraries": {"torch": "2"}, "cases": {}}
@@ -182,6 +184,7 @@ def test_tables_and_targets_of_images():
     assert "| lightly | 1,000 | 4.00 |" in TABLES["vision_speed_gray"](results)
     assert "| lightly | 1,000 | 50.0 |" in TABLES["vision_speed_gray"](results)
     assert "| textssl simclr | 2 |  | 81.0 ± 1.4 | 81.0 ± 1.4 |  |  |  |" in TABLES["vision_quality"](results)
+    assert "| textssl moco | 2 |  | 70.0 (1) | 70.0 (1) | 55.0 ± 7.1 |  |  |" in TABLES["vision_quality"](results)
     assert "| a | 1.0e-16 | 1.0e-15 | 2.0e-07 | 6.0e-07 | 4.0e-07 | 5.0e-07 |" in TABLES["vision_parity"](results)
     rows = {row[0]: row[2:] for row in targets(results)}
     assert rows["SimCLR, gray, images/s over those of lightly"] == ["4.00", "yes"]
