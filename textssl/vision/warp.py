@@ -32,8 +32,6 @@ def crop_boxes(
 
     So areas near the whole image, which few ratios fit, are rarer than others: of a square, with the usual ranges, a
     ninth of the boxes have above 80 %. Where no try fits, the box is the largest in the middle whose ratio is in range.
-    Boxes are whole pixels, each place as likely as another, those at the edges too: of small images they see more of
-    the edge than boxes at any fraction of a pixel would.
 
     Args:
         places_B2: float64 (B, 2) in [0, 1): where the box lies across and down, of the room that it leaves.
@@ -44,23 +42,21 @@ def crop_boxes(
         ratios: smallest and largest width / height, above 0.
 
     Returns:
-        float64 (B, 4): left, top, width, height in whole pixels, at least one.
+        float64 (B, 4): left, top, width, height in pixels; not rounded.
 
     Source: Szegedy and others, "Going deeper with convolutions" (arXiv 1409.4842), section 6; tries and the box in the
     middle as in torchvision's RandomResizedCrop.
     """
     area_BT = (areas[0] + (areas[1] - areas[0]) * tries_BT2[:, :, 0]) * (height * width)
     ratio_BT = ratios[0] * (ratios[1] / ratios[0]) ** tries_BT2[:, :, 1]
-    width_BT, height_BT = np.rint(np.sqrt(area_BT * ratio_BT)), np.rint(np.sqrt(area_BT / ratio_BT))
-    fits_BT = (width_BT >= 1) & (width_BT <= width) & (height_BT >= 1) & (height_BT <= height)
+    width_BT, height_BT = np.sqrt(area_BT * ratio_BT), np.sqrt(area_BT / ratio_BT)
+    fits_BT = (width_BT <= width) & (height_BT <= height)
     first_B = np.arange(len(fits_BT)), fits_BT.argmax(axis=1)
-    found_B1 = fits_BT[first_B][:, None]
-    drawn_B2 = np.stack([width_BT[first_B], height_BT[first_B]], axis=1)
-    largest_2 = [min(width, max(1, round(height * ratios[1]))), min(height, max(1, round(width / ratios[0])))]
-    sides_B2 = np.where(found_B1, drawn_B2, largest_2)
-    room_B2 = np.array([width, height]) - sides_B2
-    starts_B2 = np.where(found_B1, places_B2 * (room_B2 + 1), room_B2 / 2)
-    return np.concatenate([np.floor(starts_B2), sides_B2], axis=1)
+    found_B = fits_BT[first_B]
+    width_B = np.where(found_B, width_BT[first_B], min(width, height * ratios[1]))
+    height_B = np.where(found_B, height_BT[first_B], min(height, width / ratios[0]))
+    across_B, down_B = np.where(found_B, places_B2.T, 0.5)
+    return np.stack([(width - width_B) * across_B, (height - height_B) * down_B, width_B, height_B], axis=1)
 
 
 def whole_boxes(num_images: int, *, height: int, width: int) -> NDArray[np.float64]:
