@@ -2,8 +2,8 @@
 
     python -m benchmarks.vision_scores MODEL TRAIN_IMAGES TEST_IMAGES
 
-Prints one JSON line of EVALUATOR.METRIC. The command measures the same network untrained, the projection and the raw
-pixels too, which takes three times as long and is the same for every contestant.
+Prints one JSON line of EVALUATOR.METRIC. The command measures the projection, the same network untrained and the raw
+pixels too, which takes two to three times as long; the last two would be the same for all contestants of a seed.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def crop_boxes(
 
     Returns:
         float64 (B, 4): left, top, width, height in pixels; not rounded. Few boxes of whole pixels exist in a small
-        image: with them the nearest neighbours of 8 x 8 digits lose 1 to 6 points.
+        image: with them five methods lost 1 to 7 points of nearest neighbours on 8 x 8 digits (means of 3 seeds).
 
     Source: Szegedy and others, "Going deeper with convolutions" (arXiv 1409.4842), section 6; tries and the box in the
     middle as in torchvision's RandomResizedCrop.
