@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from textssl.errors import UsageError
-from textssl.randomness import Purpose, permutation, random_bits, stream_key, uniform
+from textssl.randomness import Purpose, first_in_proportion, permutation, random_bits, stream_key, uniform
 
 # (seed, purpose, epoch) -> key
 KEYS = [
@@ -132,3 +132,14 @@ def test_stream_key_refuses_seed_and_epoch_out_of_range():
 def test_permutation_refuses_negative_size():
     with pytest.raises(UsageError, match=r"size must be at least 0, got -1"):
         permutation(0, -1)
+
+
+def test_first_rows_of_an_order_hold_labels_in_proportion():
+    labels = np.array(["a"] * 60 + ["b"] * 30 + ["c"] * 10)
+    order = np.random.default_rng(0).permutation(100)
+    for size, counts in ((3, [1, 1, 1]), (10, [6, 3, 1]), (50, [30, 15, 5]), (100, [60, 30, 10])):
+        rows = first_in_proportion(order, labels, size)
+        assert len(set(rows.tolist())) == size
+        assert np.unique(labels[rows], return_counts=True)[1].tolist() == counts
+    assert set(first_in_proportion(order, labels, 2).tolist()) < set(first_in_proportion(order, labels, 50).tolist())
+    assert first_in_proportion(order, labels, 0).tolist() == []

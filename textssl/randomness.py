@@ -12,6 +12,7 @@ Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OO
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,29 @@ def permutation(key: int, size: int) -> NDArray[np.int64]:
     if size < 0:
         raise UsageError(f"size must be at least 0, got {size}")
     return np.argsort(random_bits(key, np.arange(size, dtype=np.uint64)), kind="stable").astype(np.int64, copy=False)
+
+
+def first_in_proportion(order_N: NDArray[np.int64], labels_N: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """The first rows of an order, labels in their proportions, at least one row of each where `size` allows it.
+
+    Args:
+        order_N: int64 (N,), a permutation of the rows.
+        labels_N: (N,), of any type that sorts.
+        size: 0 to N; a larger one adds to a smaller one, the first of each label apart.
+
+    Returns:
+        int64 (size,).
+    """
+    _, kinds_N = np.unique(labels_N[order_N], return_inverse=True)
+    totals = np.bincount(kinds_N)
+    # The k-th row of n with a label stands at (k + 1/2) / n: the first `size` of all hold each label in proportion.
+    ranks_N = np.zeros(len(order_N))
+    for kind, total in enumerate(totals):
+        places = np.flatnonzero(kinds_N == kind)
+        ranks_N[places] = (np.arange(total) + 0.5) / total
+        if size >= len(totals):
+            ranks_N[places[0]] = -1.0
+    return order_N[np.argsort(ranks_N, kind="stable")[:size]]
 
 
 def _mix64_of_int(bits: int) -> int:

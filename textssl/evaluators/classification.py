@@ -24,6 +24,7 @@ from textssl.disk import reading
 from textssl.errors import DataError, UsageError, did_you_mean
 from textssl.evaluators.base import EvaluationResult, Evaluator
 from textssl.neighbours import Floats, safe
+from textssl.randomness import first_in_proportion
 from textssl.text.characters import UNSPACED
 from textssl.word_vectors import WordVectors
 
@@ -210,17 +211,7 @@ def draw(labels: NDArray[Any], size: int, seed: int) -> NDArray[np.int64]:
         size: from 1 to N; N takes all.
         seed: of the draw.
     """
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(labels))
-    _, inverse = np.unique(labels[order], return_inverse=True)
-    totals = np.bincount(inverse)
-    # The k-th text of a class of n stands at (k + 1/2) / n: the first `size` of all then hold each class in proportion.
-    rank = np.zeros(len(labels))
-    for kind, total in enumerate(totals):
-        rank[inverse == kind] = (np.arange(total) + 0.5) / total
-    first = np.array([np.flatnonzero(inverse == kind)[0] for kind in range(len(totals))])
-    rank[first] = -1.0 if size >= len(totals) else rank[first]
-    return np.asarray(order[np.argsort(rank, kind="stable")[:size]])
+    return first_in_proportion(np.random.default_rng(seed).permutation(len(labels)), labels, size)
 
 
 def scores(expected: NDArray[Any], predicted: NDArray[Any]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from textssl.errors import DataError, did_you_mean
 from textssl.plural import first_names
-from textssl.randomness import Purpose, permutation, stream_key
+from textssl.randomness import Purpose, first_in_proportion, permutation, stream_key
 from textssl.vision.images import ImageSet
 
 HASHED_AT_ONCE = 1024
@@ -112,15 +112,7 @@ def drawn(targets: NDArray[np.int64], size: int, *, seed: int) -> NDArray[np.int
         int64 (size,), rising.
     """
     order = permutation(stream_key(seed, Purpose.SPLIT), len(targets))
-    rank = np.zeros(len(targets))
-    labels = np.unique(targets)
-    # The k-th image of n with a label stands at (k + 1/2) / n: the first `size` of all hold each label in proportion.
-    for label in labels:
-        own = order[targets[order] == label]
-        rank[own] = (np.arange(len(own)) + 0.5) / len(own)
-        if size >= len(labels):
-            rank[own[0]] = -1.0
-    return np.sort(order[np.argsort(rank[order], kind="stable")[:size]])
+    return np.sort(first_in_proportion(order, targets, size))
 
 
 def cut_off(
